@@ -1,0 +1,71 @@
+"""What a street scene costs: milliseconds per image, and a batch beside a training step of the lesson network.
+
+Run: python benchmarks/streets_speed.py
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import torch
+
+from labelkit.worlds.streets import StreetClips, Streets
+
+
+def milliseconds(action: Callable[[], object], repeats: int) -> float:
+    """Median wall time of one call, in milliseconds, after a call to warm up."""
+    action()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        action()
+        times.append((time.perf_counter() - start) * 1000)
+    return sorted(times)[len(times) // 2]
+
+
+def per_image(height: int, width: int, count: int, repeats: int) -> float:
+    """Milliseconds per still, the mean over `count` scenes; sprites and textures are made beforehand."""
+    world = Streets("train", 400, height, width)
+    for index in range(0, 400, 400 // min(400, 6 * count)):
+        world[index]
+    return milliseconds(lambda: [world[index] for index in range(count)], repeats) / count
+
+
+def training_step(batch: int, height: int, width: int) -> float | None:
+    """Milliseconds of one training step of the lesson network on full labels; None where it is not installed."""
+    try:
+        from labelkit.models.lesson import LessonNet
+    except ImportError:
+        return None
+    world = Streets("train", batch, height, width)
+    images = torch.stack([world[index]["image"] for index in range(batch)])
+    masks = torch.stack([world[index]["mask"] for index in range(batch)])
+    network = LessonNet(len(world.classes))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.01)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(network(images), masks).backward()
+        optimizer.step()
+
+    return milliseconds(step, 7)
+
+
+def main() -> None:
+    """Print the figures."""
+    torch.set_num_threads(1)
+    small = per_image(96, 128, 64, 5)
+    print(f"still  96x128   {small:8.2f} ms")
+    print(f"still 512x1024  {per_image(512, 1024, 4, 3):8.2f} ms")
+    clips = StreetClips("train", 8)
+    print(f"clip  96x128x6  {milliseconds(lambda: [clips[index] for index in range(8)], 3) / 8:8.2f} ms")
+    step = training_step(8, 96, 128)
+    if step is None:
+        print("labelkit.models.lesson is missing: no ratio")
+    else:
+        print(f"batch of 8 {8 * small:.1f} ms / training step {step:.1f} ms, one thread = {8 * small / step:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""The command line: ``labelkit papers | data | run | report | doctor``.
+
+Every error is one sentence on the error stream and a status other than 0; ``--debug`` before the command shows the
+traceback.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+data_app = typer.Typer(
+    no_args_is_help=True, help="Real data sets: what there is, whether a folder is right, how to get them."
+)
+app.add_typer(data_app, name="data")
+
+
+def main() -> None:
+    """Entry point. Status 0: done; 1: something that was run or checked failed; 2: bad input."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments, prog_name="labelkit")
+    except KeyboardInterrupt:
+        _fail("interrupted; finished cells are kept, the same command continues", 130)
+    except Exception as error:
+        if debug:
+            raise
+        sentence = " ".join(str(error).split()) or type(error).__name__
+        _fail(sentence, 1 if type(error).__name__ == "RunFailed" else 2)
+
+
+def _fail(sentence: str, status: int) -> None:
+    print(f"labelkit: {sentence}", file=sys.stderr)
+    sys.exit(status)
+
+
+@app.callback()
+def _options(debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False) -> None:
+    """Runs and records of the replication book."""
+
+
+@app.command()
+def papers(name: Annotated[str, typer.Argument(help="Show one paper: its claims, runs and arms.")] = "") -> None:
+    """List the papers, or show one."""
+    from labelkit import runs
+    from labelkit.papers import load_paper, load_papers
+
+    if not name:
+        for paper in load_papers().values():
+            files = sorted(path.stem for path in (runs.ROOT / "data" / "runs" / paper.paper).glob("*.yaml"))
+            print(f"{paper.paper:12} {paper.venue:12} {len(paper.claims)} claims, runs: {', '.join(files) or 'none'}")
+        return
+    paper = load_paper(name)
+    print(f"{paper.title} ({', '.join(paper.authors)}; {paper.venue})")
+    for claim in paper.claims:
+        print(f"  {claim.id:4} {claim.text}")
+    if name in runs.papers():
+        print(f"  arms: {', '.join(runs.experiment(name).ARMS)}")
+
+
+@app.command()
+def run(
+    run_file: Annotated[Path, typer.Argument(help="A file of data/runs, e.g. data/runs/cps/smoke.yaml.")],
+    check: Annotated[bool, typer.Option("--check", help="Validate the file and list its cells; run nothing.")] = False,
+    results: Annotated[str, typer.Option(help="Folder for the records instead of the run file's.")] = "",
+    jobs: Annotated[int, typer.Option(min=0, help="Cells at the same time; 0: as the run file says.")] = 0,
+) -> None:
+    """Run every cell of a run file that has no record yet. Stop it at will; the same command continues."""
+    from labelkit import runs
+
+    overrides = ({"results": results} if results else {}) | ({"jobs": jobs} if jobs else {})
+    settings = runs.load(run_file, overrides)
+    if check:
+        count = len(settings.data) * len(settings.arms) * len(settings.seeds)
+        print(f"{run_file}: valid, {count} cells of {settings.steps} steps; records go to {runs.folder(settings)}")
+        return
+    for record in runs.execute(settings):
+        for protocol, values in record["metrics"].items():
+            numbers = ", ".join(f"{key} {value:.4f}" for key, value in values.items() if isinstance(value, float))
+            print(f"{record['arm']:24} {record['data']:10} seed {record['seed']}  {protocol}: {numbers}")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("build/pages"),
+) -> None:
+    """Write the pages that are made from records: scoreboard, results, execution, published numbers; print the
+    verdicts."""
+    from labelkit import verdicts
+    from labelkit.papers import load_papers
+    from labelkit.publish import pages
+    from labelkit.runs import ROOT
+
+    pages.write(out)
+    for paper in load_papers().values():
+        records = verdicts.load_records(sorted((ROOT / "data" / "results" / paper.paper).glob("*.jsonl")))
+        for data in sorted({record["data"] for record in records}):
+            for claim in paper.claims:
+                print(f"{paper.paper:12} {claim.id:4} {data:10} {verdicts.judge(claim, records, data).status}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is missing on this machine and how to get it."""
+    from labelkit import doctor as checks
+
+    findings = checks.examine(os.environ.get("LABELKIT_DATA"))
+    for finding in findings:
+        print(f"{'ok     ' if finding.ok else 'missing'}  {finding.what}: {finding.says}")
+    if any(not finding.ok and finding.needed for finding in findings):
+        raise typer.Exit(1)
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """The data sets of the papers: what for, licence, size, whether this version reads them."""
+    from labelkit.datasets import catalogue
+
+    for entry in catalogue.entries():
+        reader = "reader" if entry.reader else "no reader yet"
+        print(f"{entry.name:20} {entry.size:>10}  {reader:14} {entry.title}. {entry.licence}")
+
+
+@data_app.command("check")
+def data_check(
+    name: str, folder: Annotated[Path | None, typer.Argument(help="Default: $LABELKIT_DATA.")] = None
+) -> None:
+    """Check a folder: counts, label ids, sizes, missing pairs, fingerprint, which variant."""
+    from labelkit.datasets import catalogue
+
+    found = catalogue.check(name, _data_root(folder))
+    print("\n".join(found.lines))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: str, folder: Annotated[Path | None, typer.Argument(help="Default: $LABELKIT_DATA.")] = None
+) -> None:
+    """Fetch what may be fetched, with checksums; otherwise say what to place where."""
+    from labelkit.datasets import catalogue
+
+    print(catalogue.fetch(name, _data_root(folder)))
+
+
+def _data_root(folder: Path | None) -> Path:
+    if folder:
+        return folder
+    if not os.environ.get("LABELKIT_DATA"):
+        raise ValueError("no folder given and the environment variable LABELKIT_DATA is not set; give one of them")
+    return Path(os.environ["LABELKIT_DATA"])
+
+
+if __name__ == "__main__":
+    main()

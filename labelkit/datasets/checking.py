@@ -1,0 +1,198 @@
+"""Look at a folder of data and report, line by line, what is there and what is wrong. Nothing is changed.
+
+The readers, and with them torch, are imported when a folder is read: listing the catalogue stays quick.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from labelkit.datasets.report import Report
+from labelkit.datasets.sources import Entry, find_entry
+
+if TYPE_CHECKING:
+    from labelkit.datasets.pairs import PairedFiles
+
+
+@dataclass
+class _Pixels:
+    """What was seen while reading: pixels per label id (256,), and image sizes (height, width)."""
+
+    shares: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
+    sizes: set[tuple[int, int]] = field(default_factory=set)
+
+    def words(self) -> str:
+        some = [f"{width}x{height}" for height, width in sorted(self.sizes)[:3]]
+        return "no image read" if not some else ", ".join(some) + (" and others" if len(self.sizes) > 3 else "")
+
+
+def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
+    """Check a data set.
+
+    CamVid, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts, sizes, label values,
+    class shares, broken files, fingerprints. Of a data set without a reader only the layout is looked at.
+
+    Args:
+        name_or_path: a name of the catalogue, or a folder.
+        root: the data root; needed for a name.
+
+    Returns:
+        The report; a broken or missing file is a row of it, not an exception.
+
+    Raises:
+        FileNotFoundError: the data are not there; the sentence says what to place where.
+        ValueError: the name is unknown.
+    """
+    path = Path(name_or_path)
+    if path.is_dir():
+        listing = path / "classes.json"
+        named = listing.is_file() and '"Sky"' not in listing.read_text(encoding="utf-8", errors="replace")
+        return check_folder(path) if named else check_camvid(path)
+    known = find_entry(str(name_or_path))
+    if root is None or not Path(root).is_dir():
+        found = "no data root is set" if root is None else f"the data root {root} is not a folder"
+        raise FileNotFoundError(f"{found}: {known.instructions(root)}")
+    if known.name != "camvid":
+        return _check_layout(known, Path(root))
+    try:
+        return check_camvid(root)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no CamVid below {root}: {known.instructions(root)}") from None
+
+
+def check_camvid(root: str | Path) -> Report:
+    """Read all of CamVid and report on it.
+
+    Args:
+        root: its folder, or one that holds it.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: no known layout is found.
+    """
+    from labelkit.datasets import camvid
+    from labelkit.datasets.images import image_files
+
+    folder, layout = camvid.find(root)
+    report, pixels = Report("camvid", folder, layout), _Pixels()
+    seen: dict[str, str] = {}
+    for split, expected in camvid.SPLITS.items():
+        try:
+            dataset = camvid.CamVid(folder, split, cache=False)
+        except (FileNotFoundError, ValueError) as error:
+            report.add(split, str(error), False)
+            continue
+        good = len(dataset) == expected
+        count = f"{len(dataset)} images" if good else f"{len(dataset)} images, {expected} were expected"
+        report.add(split, f"{count}, fingerprint {dataset.fingerprint}", good)
+        report.add_problems(split, _read_all(dataset, pixels))
+        twice = [name for name in dataset.names if name in seen]
+        report.add_problems(split, [f"{name} is also in {seen[name]}: disjoint splits were expected" for name in twice])
+        seen.update(dict.fromkeys(dataset.names, split))
+    report.variant = f"{layout}, {pixels.words()}"
+    report.add("sizes", pixels.words(), len(pixels.sizes) == 1)
+    _add_shares(report, camvid.CLASSES, pixels.shares, all_expected=True)
+    if layout == "compact":
+        lone = sorted(image_files(folder / "images").keys() ^ image_files(folder / "labels").keys())
+        if not lone:
+            report.add("pairs", "every image has its label")
+        report.add_problems("pairs", [f"{name} lacks its image or its label" for name in lone])
+    if (folder / "MANIFEST.sha256").is_file():
+        _check_manifest(report, folder)
+    return report
+
+
+def check_folder(folder: Path) -> Report:
+    """Read a folder with images/, masks/ or labels/, and classes.json (`classes` with `id` and `name`, in order of id).
+
+    Args:
+        folder: the folder.
+
+    Returns:
+        The report.
+    """
+    from labelkit.datasets.folder import ImageMaskFolder
+
+    report, pixels = Report(folder.resolve().name, folder, "images and masks"), _Pixels()
+    try:
+        stated = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+        ignored = {255, stated.get("ignore_index", 255)}
+        classes = {int(known["id"]): str(known["name"]) for known in stated["classes"] if known["id"] not in ignored}
+        if sorted(classes) != list(range(len(classes))):
+            raise ValueError(f"the ids in {folder / 'classes.json'} have gaps: 0, 1, 2 and so on were expected")
+        names = [classes[index] for index in range(len(classes))]
+        masks = "masks" if (folder / "masks").is_dir() else "labels"
+        dataset = ImageMaskFolder(folder, masks=masks, classes=names, ignore_values=sorted(ignored), cache=False)
+    except (KeyError, TypeError, AttributeError):
+        report.add("classes", f"{folder / 'classes.json'} has no list `classes` with `id` and `name`", False)
+        return report
+    except (FileNotFoundError, ValueError) as error:
+        report.add("files", str(error), False)
+        return report
+    report.add("images", f"{len(dataset)} images, fingerprint {dataset.fingerprint}")
+    report.add_problems("images", _read_all(dataset, pixels))
+    report.variant = f"images and {masks}, {pixels.words()}"
+    _add_shares(report, names, pixels.shares, all_expected=False)
+    if (folder / "MANIFEST.sha256").is_file():
+        _check_manifest(report, folder)
+    return report
+
+
+def _read_all(dataset: PairedFiles, pixels: _Pixels) -> list[str]:
+    problems = []
+    for index in range(len(dataset)):
+        try:
+            image, mask = dataset.arrays(index)
+        except (FileNotFoundError, ValueError) as error:
+            problems.append(str(error))
+            continue
+        pixels.sizes.add((image.shape[1], image.shape[2]))
+        pixels.shares += np.bincount(mask.numpy().ravel(), minlength=256)
+    return problems
+
+
+def _add_shares(report: Report, classes: Sequence[str], shares: np.ndarray, all_expected: bool) -> None:
+    total = max(int(shares.sum()), 1)
+    words = [f"{name} {shares[index] / total:.4f}" for index, name in enumerate(classes) if shares[index]]
+    absent = [name for index, name in enumerate(classes) if not shares[index]]
+    report.add("class shares", ", ".join([*words, f"ignored {shares[255] / total:.4f}"]))
+    if absent:
+        report.add("class shares", f"no pixel of {', '.join(absent)}", not all_expected)
+
+
+def _check_manifest(report: Report, folder: Path) -> None:
+    problems, count = [], 0
+    for line in (folder / "MANIFEST.sha256").read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        if not name:
+            continue
+        count += 1
+        path = folder / name
+        if not path.is_file():
+            problems.append(f"{path} does not exist: MANIFEST.sha256 lists it")
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            problems.append(f"{path} differs from MANIFEST.sha256")
+    if not problems:
+        report.add("manifest", f"{count} files are as listed")
+    report.add_problems("manifest", problems)
+
+
+def _check_layout(known: Entry, root: Path) -> Report:
+    folder = root / known.folder
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder: {known.instructions(root)}")
+    report = Report(known.name, folder, "layout only: this version has no reader for it")
+    for name in known.layout:
+        path = folder / name
+        there = path.is_dir() if name.endswith("/") else path.is_file()
+        report.add(name, "there" if there else "missing", there)
+    return report

@@ -1,0 +1,171 @@
+"""CPS: its arms differ in what an unlabelled image is used for; network, split, batches and steps are the same."""
+
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from labelkit.datasets.splits import labelled_split
+from labelkit.datasets.streams import Joined, Stream
+from labelkit.experiments import segmentation
+from labelkit.experiments.segmentation import Data, SegmentationSettings, fingerprint, prepare
+from labelkit.experiments.settings import Context, Outcome
+from labelkit.losses.cross_entropy import cross_entropy, ohem_cross_entropy
+from labelkit.losses.cross_pseudo import agreement
+from labelkit.methods.cps import CPS, CutMixCPS, SelfPseudo
+from labelkit.models.initialise import initialise_head
+
+__all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "prepare", "run"]
+
+COMPUTE = 4  # a CPS step passes two networks over twice the images of a supervised step
+
+
+class Settings(SegmentationSettings):
+    """Run-file keys of the CPS chapter."""
+
+    paper: Literal["cps"]
+    network: Literal["lesson", "deeplabv3plus-resnet50", "deeplabv3plus-resnet101"] = "lesson"
+    cps_weight: float = 1.5
+    cutmix_weight: float = 1.0
+    ohem: bool = False
+    teacher_mode: Literal["train", "eval"] = "train"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """What an arm does with unlabelled images.
+
+    ``weight`` None: the run file's. ``compute``: supervised steps in place of one. ``scratch``: random weights in the
+    backbone, whatever the run file says.
+    """
+
+    method: str
+    fraction: str
+    weight: float | None = None
+    acts_on: str = "both"
+    target: str = "hard"
+    same_heads: bool = False
+    compute: int = 1
+    scratch: bool = False
+
+
+def _arms() -> dict[str, Arm]:
+    arms = {}
+    for fraction in ("1/16", "1/8", "1/4", "1/2"):
+        for method in ("supervised", "self", "cps", "cutmix"):
+            arms[f"{method}-{fraction}"] = Arm(method, fraction)
+    cps = arms["cps-1/8"]
+    arms["cps-labelled-1/8"] = replace(cps, acts_on="labelled")
+    arms["cps-unlabelled-1/8"] = replace(cps, acts_on="unlabelled")
+    arms["soft-1/8"] = replace(cps, target="soft")
+    arms["twins-1/8"] = replace(cps, same_heads=True)
+    for weight in (0, 0.1, 0.5, 1, 3, 6):
+        arms[f"lambda-{weight}"] = replace(cps, weight=float(weight))
+    for fraction in ("1/16", "1/8"):
+        arms[f"supervised-compute-{fraction}"] = Arm("supervised", fraction, compute=COMPUTE)
+    arms["scratch-supervised-1/8"] = replace(arms["supervised-1/8"], scratch=True)
+    arms["scratch-cps-1/8"] = replace(cps, scratch=True)
+    return arms
+
+
+ARMS = _arms()
+
+
+def build(arm: str, classes: int, settings: Settings, seed: int, backbone: dict[str, Any] | None = None) -> nn.Module:
+    """The method of an arm with freshly drawn weights; ``backbone`` weights, if given, replace those of the backbones.
+
+    One seed gives every arm the same network a. Network b has the backbone of a and a head of its own, except in
+    "twins".
+    """
+    chosen = ARMS[arm]
+    torch.manual_seed(seed)
+    network_a = initialise_head(_network(classes, settings), 2 * seed)
+    if backbone is not None and not chosen.scratch:
+        network_a.backbone.load_state_dict(backbone)
+    loss = partial(ohem_cross_entropy, threshold=0.7, min_kept=_ohem_kept(settings)) if settings.ohem else cross_entropy
+    if chosen.method in ("supervised", "self"):
+        weight = 0.0 if chosen.method == "supervised" else settings.cps_weight
+        return SelfPseudo(network_a, weight, supervised_loss=loss)
+    network_b = deepcopy(network_a)
+    if not chosen.same_heads:
+        initialise_head(network_b, 2 * seed + 1)
+    if chosen.method == "cutmix":
+        return CutMixCPS(network_a, network_b, settings.cutmix_weight, settings.teacher_mode, supervised_loss=loss)
+    weight = settings.cps_weight if chosen.weight is None else chosen.weight
+    return CPS(network_a, network_b, weight, chosen.acts_on, chosen.target, supervised_loss=loss)
+
+
+def _network(classes: int, settings: Settings) -> nn.Module:
+    if settings.network == "lesson":
+        from labelkit.models.lesson import LessonNet
+
+        return LessonNet(classes)
+    from labelkit.models.deeplab import DeepLabV3Plus
+
+    depth = int(settings.network.removeprefix("deeplabv3plus-resnet"))
+    return DeepLabV3Plus(classes, depth, pretrained=settings.pretraining == "imagenet")
+
+
+def _ohem_kept(settings: Settings) -> int:
+    """Pixels that OHEM keeps at least: 50,000 an image of the batch, as the authors set it for 800 x 800 crops."""
+    return 50_000 * settings.batch_size
+
+
+def run(arm: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:
+    """Train and test one cell. All arms of a seed share split, labelled batches and the weights of network a."""
+    chosen = ARMS[arm]
+    parts = segmentation.load_data(data, settings, context)
+    method = build(arm, len(parts.classes), settings, seed, segmentation.backbone_weights(settings, context))
+    presence = segmentation.class_presence_of(parts.train)
+    split = labelled_split(presence, chosen.fraction, seed, getattr(parts.train, "names", None), parts.classes)
+
+    def stream(indices: tuple[int, ...], number: int) -> Stream:
+        return Stream(
+            parts.train,
+            indices,
+            settings.batch_size,
+            segmentation.augmentation(settings),
+            seed=3 * seed + number,
+            rank=context.rank,
+            world_size=context.world_size,
+        )
+
+    streams = {"labelled": stream(split.labelled, 0)}
+    if chosen.method != "supervised":
+        streams["unlabelled"] = stream(split.unlabelled, 1)
+    if chosen.method == "cutmix":
+        streams["unlabelled_2"] = stream(split.unlabelled, 2)
+    return segmentation.train_and_evaluate(
+        method,
+        Joined(**streams),
+        label=f"{data} {arm} seed {seed}",
+        data=parts,
+        split={"name": split.name, "seed": seed, "hash": split.hash, "labelled": len(split.labelled)},
+        settings=settings,
+        context=context,
+        seed=seed,
+        steps=settings.steps * chosen.compute,
+        images_a_step=settings.batch_size * len(streams),
+        observe=lambda: observe(method, parts, split.unlabelled[:32], context.device),
+        network=method.network_a,
+    )
+
+
+def observe(method: nn.Module, data: Data, indices: tuple[int, ...], device: str) -> dict[str, float]:
+    """What the networks think of some unlabelled images, whose truth training never sees.
+
+    Returns:
+        ``pseudo_accuracy``: share of pixels that network a labels rightly; ``agreement`` of a and b, if there is a b.
+    """
+    samples = [data.train[i] for i in indices]
+    images = torch.stack([sample["image"] for sample in samples]).to(device)
+    masks = torch.stack([sample["mask"] for sample in samples]).to(device)
+    logits = method.network_a(images)
+    counted = masks != data.train.ignore_index
+    values = {"pseudo_accuracy": float((logits.argmax(1) == masks)[counted].double().mean())}
+    if hasattr(method, "network_b"):
+        values["agreement"] = float(agreement(logits, method.network_b(images)))
+    return values

@@ -1,0 +1,257 @@
+"""What the segmentation papers share: data by name, optimiser, evaluation, and the frame of a cell."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import nn
+
+from labelkit.datasets.augment import RandomScaleCropFlip
+from labelkit.experiments.settings import Context, Outcome, RunSettings
+from labelkit.metrics.protocols import rarest_third, sliding_window, summary, whole_image
+from labelkit.training import History, train
+
+
+class SegmentationSettings(RunSettings):
+    """Run-file keys of every segmentation paper."""
+
+    height: int = Field(ge=8, description="of the training crop in pixels; worlds are drawn at this size")
+    width: int = Field(ge=8, description="of the training crop in pixels")
+    images: int = Field(default=256, ge=8, description="training images of a world, labelled and unlabelled")
+    test_images: int = Field(default=128, ge=4, description="test images of a world; half as many for validation")
+    scales: list[float] = Field(default=[1.0], min_length=1, description="resize factors of the augmentation")
+    continuous_scales: bool = Field(default=False, description="scales are the two ends of a range, not a list")
+    brightness: float = Field(default=0.0, ge=0, le=1)
+    weight_decay: float = Field(default=1.0e-4, ge=0)
+    evaluation: Literal["whole-image", "sliding-window"] = "whole-image"
+    evaluate_every: int = Field(default=0, ge=0, description="steps between validations; 0: only at the end")
+    checkpoint_every: int = Field(default=0, ge=0)
+    pretraining: Literal["none", "sim", "imagenet"] = Field(
+        default="none", description="where the backbone's weights are from"
+    )
+    pretrain_steps: int = Field(default=0, ge=0, description="steps of the pretraining on the sim world")
+    channels_last: bool = False
+    compile: bool = False
+    workers: int = Field(default=0, ge=0, description="processes that prepare batches")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The three parts of a data set, and the labels of its rarest third of classes."""
+
+    train: Any
+    val: Any
+    test: Any
+    rarest: tuple[int, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.train.classes
+
+
+def load_data(name: str, settings: SegmentationSettings, context: Context) -> Data:
+    """The data set of a run file's name, at the size of the run; kept in memory for the next cell.
+
+    Raises:
+        ValueError: the name is unknown, the version has no reader for it, or LABELKIT_DATA is not set.
+    """
+    sizes = (settings.height, settings.width, settings.images, settings.test_images)
+    return _load(name, *sizes, context.data_root)
+
+
+@lru_cache(maxsize=4)
+def _load(name: str, height: int, width: int, images: int, test_images: int, root: Path | None) -> Data:
+    from labelkit.datasets.memory import InMemory
+
+    lengths = {"train": images, "val": max(1, test_images // 2), "test": test_images}
+    if name in ("streets", "streets-sim"):
+        from labelkit.worlds.streets import Streets
+
+        domain = "sim" if name == "streets-sim" else "real"
+        parts = {
+            part: InMemory(Streets(split=part, length=length, height=height, width=width, domain=domain))
+            for part, length in lengths.items()
+        }
+    elif name == "camvid":
+        if root is None:
+            raise ValueError("data 'camvid' needs the environment variable LABELKIT_DATA: the folder that holds CamVid")
+        from labelkit.datasets.camvid import CamVid
+
+        parts = {part: CamVid(root, part, height=height, width=width) for part in lengths}
+    else:
+        raise ValueError(f"data {name!r} has no reader in this version; there are: streets, streets-sim, camvid")
+    return Data(**parts, rarest=tuple(rarest_third(_shares(parts["train"]))))
+
+
+def _shares(dataset: Any) -> list[float]:
+    counts = sum(torch.bincount(dataset[i]["mask"].flatten(), minlength=256) for i in range(len(dataset)))
+    counts = counts[: len(dataset.classes)].double()
+    return (counts / counts.sum()).tolist()
+
+
+def prepare(settings: SegmentationSettings, context: Context) -> None:
+    """Make the backbone weights that all cells start from."""
+    backbone_weights(settings, context)
+
+
+def backbone_weights(settings: SegmentationSettings, context: Context) -> dict[str, Any] | None:
+    """Weights for the lesson network's backbone; None if it starts from random ones or takes ImageNet's.
+
+    Raises:
+        ValueError: the pretraining does not go with the network.
+    """
+    lesson = getattr(settings, "network", "lesson") == "lesson"
+    if settings.pretraining == ("imagenet" if lesson else "sim"):
+        raise ValueError(
+            f"pretraining is {settings.pretraining!r}, which the network {settings.network!r} does not have"
+        )
+    if settings.pretraining != "sim":
+        return None
+    from labelkit.experiments.pretraining import sim_backbone
+
+    return sim_backbone(context.shared, settings.pretrain_steps, settings.height, settings.width, context.device)
+
+
+def fingerprint(name: str, settings: SegmentationSettings, context: Context) -> str:
+    """Of the three parts together."""
+    data = load_data(name, settings, context)
+    return "-".join(part.fingerprint[:8] for part in (data.train, data.val, data.test))
+
+
+def augmentation(settings: SegmentationSettings) -> RandomScaleCropFlip:
+    """Resize, crop and flip as the run file says."""
+    return RandomScaleCropFlip(
+        settings.height,
+        settings.width,
+        scales=settings.scales,
+        continuous=settings.continuous_scales,
+        brightness=settings.brightness,
+    )
+
+
+def sgd(method: nn.Module, settings: SegmentationSettings) -> torch.optim.SGD:
+    """SGD with momentum 0.9; weight decay on convolution weights, none on biases and normalisation (as CPS).
+
+    The two networks of CPS have separate optimisers in the authors' code; since SGD treats each parameter by
+    itself, one optimiser over both is the same.
+    """
+    decayed, free = [], []
+    for parameter in method.parameters():
+        (decayed if parameter.dim() > 1 else free).append(parameter)
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return torch.optim.SGD([group for group in groups if group["params"]], lr=settings.learning_rate, momentum=0.9)
+
+
+def train_and_evaluate(
+    method: nn.Module,
+    batches: Any,
+    *,
+    label: str,
+    data: Data,
+    split: Mapping[str, Any],
+    settings: SegmentationSettings,
+    context: Context,
+    seed: int,
+    steps: int,
+    images_a_step: int,
+    observe: Callable[[], Mapping[str, float]] | None = None,
+    oracle: bool = False,
+    network: nn.Module,
+) -> Outcome:
+    """Train, then test the last weights and those that were best on the validation part.
+
+    Args:
+        method: with ``training_step`` and ``predict``.
+        batches: ``batches[step]``.
+        label: of the cell, for progress.
+        data: the three parts; validation steers nothing but the choice of the second set of weights.
+        split: name, seed and hash of labelled and unlabelled images; empty if all are labelled.
+        settings, context: of the run.
+        seed: of the draws in training steps (dropout, CutMix masks).
+        steps: optimiser steps.
+        images_a_step: images that a step consumes.
+        observe: extra values at each validation, for series.
+        oracle: ``predict(images, masks)`` is given the truth (upper bounds only).
+        network: the network that predicts, for its size.
+    """
+
+    def validate(step: int) -> dict[str, float]:
+        confusion = whole_image(method.predict, data.val, device=context.device, oracle=oracle)
+        return {"val_miou": confusion.miou(), **(observe() if observe else {})}
+
+    torch.manual_seed(seed)
+    history = train(
+        method,
+        batches,
+        steps=steps,
+        optimizer=sgd(method, settings),
+        precision=settings.precision,
+        device=context.device,
+        channels_last=settings.channels_last,
+        compile=settings.compile,
+        workers=settings.workers,
+        checkpoint=context.workspace / "checkpoint.pt",
+        checkpoint_every=settings.checkpoint_every,
+        identity=context.identity,
+        evaluate=validate,
+        evaluate_every=settings.evaluate_every or steps,
+        keep_best="val_miou",
+        log_every=max(1, steps // 30),
+        on_step=(lambda step, total: context.on_step(label, step, total)) if context.on_step else None,
+    )
+    last = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
+    return Outcome(
+        metrics=_test(method, history, data, settings, context, oracle),
+        series=history.series,
+        steps=steps,
+        dataset={
+            "name": data.train.name,
+            "fingerprint": "-".join(part.fingerprint[:8] for part in (data.train, data.val, data.test)),
+            **{part: len(getattr(data, part)) for part in ("train", "val", "test")},
+        },
+        split=dict(split),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        train_seconds=history.seconds,
+        images_seen=images_a_step * steps,
+        weights=last,
+    )
+
+
+def _test(method, history: History, data: Data, settings: SegmentationSettings, context: Context, oracle: bool) -> dict:
+    """Test metrics of the last weights and, under a name of their own, of those that were best on validation."""
+    method.eval()
+    tested = {}
+    for suffix in ("", "/best-on-val"):
+        if suffix:
+            method.load_state_dict(history.best_weights)
+        with torch.no_grad():
+            if settings.evaluation == "sliding-window":
+                protocol = f"sliding-window-{settings.height}x{settings.width}"
+                crop = (settings.height, settings.width)
+                confusion = sliding_window(method.predict, data.test, crop=crop, device=context.device)
+            else:
+                protocol = "whole-image"
+                confusion = whole_image(method.predict, data.test, device=context.device, oracle=oracle)
+        values = summary(confusion, data.classes, data.rarest)
+        if suffix:
+            values["step"] = history.best_step
+        tested[f"{data.test.name}/test/{protocol}{suffix}"] = values
+    return tested
+
+
+def class_presence_of(dataset: Any) -> np.ndarray:
+    """Which class occurs in which training image, (n, C) bool; kept for the next cell."""
+    from labelkit.datasets.splits import class_presence
+
+    key = dataset.fingerprint
+    if key not in _PRESENCE:
+        _PRESENCE[key] = class_presence(dataset)
+    return _PRESENCE[key]
+
+
+_PRESENCE: dict[str, np.ndarray] = {}

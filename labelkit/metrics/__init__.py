@@ -1,0 +1,1 @@
+"""Metrics, each with the name of its protocol."""

@@ -1,0 +1,209 @@
+"""The sheet of a paper: its citation, the claims registered before any result, and its published numbers.
+
+A sheet is one file, ``data/papers/<paper>.yaml``. It is validated when it is read: an unknown key, a wrong type or a
+repeated key gives one sentence that names the file and the place. Nothing here knows a record or a verdict.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from labelkit.validated import read_validated
+
+ROOT = Path(__file__).resolve().parents[1]
+"""Root of the repository: the folder that holds ``data/`` and ``tests/``."""
+
+Status = Literal["verified", "quoted", "memory"]
+STATUS_WORDS: dict[str, str] = {
+    "verified": "verified in the official repository",
+    "quoted": "quoted by others",
+    "memory": "from memory, unverified",
+}
+"""How each status of a published number is written on a page."""
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    """No unknown keys and no silent conversion: the text "73.20" is not a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class OfficialCode(_Strict):
+    """Where the authors' code lies, at which commit it was read, and under which licence."""
+
+    url: Text
+    commit: Text | None = None
+    licence: Text | None = None
+
+
+class Contrast(_Strict):
+    """One comparison, computed per seed: the weighted sum of a metric over arms.
+
+    Attributes:
+        name: what is compared, in a few words.
+        weights: weight of each arm. They add up to 0 for a level such as ``miou``, so that the effect is a difference.
+        metric: ``miou``, ``accuracy``, ``miou_rarest_third``, ``iou:<class>``, or ``series:<name>:gain`` (last minus
+            first evaluation of that series) or ``series:<name>:last``.
+        direction: ``greater`` if the claim says that the effect is above 0, ``less`` if below.
+        steps: ``equal`` refuses to compare arms that trained for different numbers of steps.
+    """
+
+    name: Text
+    weights: Annotated[dict[Text, float], Field(min_length=1)]
+    metric: Annotated[str, Field(pattern=r"^(miou|accuracy|miou_rarest_third|iou:.+|series:[^:]+:(gain|last))$")] = (
+        "miou"
+    )
+    direction: Literal["greater", "less"] = "greater"
+    steps: Literal["equal", "may differ"] = "equal"
+
+    @model_validator(mode="after")
+    def _a_difference(self) -> Contrast:
+        if not self.metric.startswith("series:") and abs(sum(self.weights.values())) > 1e-9:
+            raise ValueError(f"the weights of a {self.metric} contrast must add up to 0")
+        return self
+
+
+class Measurement(_Strict):
+    """A ratio that a benchmark stored, and the size that the claim asks for.
+
+    Attributes:
+        name: what is measured, in a few words.
+        value: key in the benchmark's JSON file; dots lead into nested objects.
+        at_least: the claim holds if the measured value is at least this.
+    """
+
+    name: Text
+    value: Text
+    at_least: float
+
+
+class Claim(_Strict):
+    """One statement that can turn out wrong.
+
+    ``paired`` claims have contrasts over seeds, ``exact`` claims name the test that proves them, ``measured`` claims
+    read ratios from a benchmark's JSON file (``source``, relative to the repository root).
+    """
+
+    id: Text
+    text: Text
+    where: Text | None = None
+    kind: Literal["paired", "exact", "measured"]
+    contrasts: list[Contrast] = []
+    test: Annotated[str, Field(pattern=r"^tests/[\w/.-]+\.py(::\w+)*$")] | None = None
+    source: Text | None = None
+    measurements: list[Measurement] = []
+    registered: date
+
+    @model_validator(mode="after")
+    def _fields_of_its_kind(self) -> Claim:
+        wanted = {"paired": {"contrasts"}, "exact": {"test"}, "measured": {"source", "measurements"}}[self.kind]
+        given = {key for key in ("contrasts", "test", "source", "measurements") if getattr(self, key)}
+        if given != wanted:
+            raise ValueError(
+                f"a claim of kind {self.kind} needs {' and '.join(sorted(wanted))} and nothing else of its sort, "
+                f"not {' and '.join(sorted(given)) or 'none of them'}"
+            )
+        _refuse_repeats("contrast name", [contrast.name for contrast in self.contrasts])
+        return self
+
+
+class Published(_Strict):
+    """One number of the paper, with the protocol under which it was measured and where we found it."""
+
+    label: Text
+    metric: Text
+    value: float
+    unit: str
+    protocol: Text
+    arm: Text | None = None
+    run: Text | None = None
+    status: Status
+    source: Text
+
+    @property
+    def status_words(self) -> str:
+        """The status as a page writes it."""
+        return STATUS_WORDS[self.status]
+
+
+class Paper(_Strict):
+    """The whole sheet of one paper."""
+
+    paper: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+    title: Text
+    short: Text
+    authors: Annotated[list[Text], Field(min_length=1)]
+    venue: Text
+    year: Annotated[int, Field(ge=1950, le=2100)]
+    bibtex_key: Text
+    official_code: OfficialCode | None = None
+    claims: Annotated[list[Claim], Field(min_length=1)]
+    published: list[Published] = []
+
+    @model_validator(mode="after")
+    def _no_repeats(self) -> Paper:
+        _refuse_repeats("claim id", [claim.id for claim in self.claims])
+        _refuse_repeats("published label", [f"{row.label} ({row.metric})" for row in self.published])
+        return self
+
+    def claim(self, claim_id: str) -> Claim:
+        """The claim with this id.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for claim in self.claims:
+            if claim.id == claim_id:
+                return claim
+        raise ValueError(f"{self.paper} has no claim {claim_id}; it has {', '.join(c.id for c in self.claims)}.")
+
+
+def _refuse_repeats(what: str, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(f"{what} {repeated[0]!r} is used more than once")
+
+
+def exact_tests(paper: Paper) -> dict[str, str]:
+    """The tests that stand for the paper's exact claims: claim id to ``file`` or ``file::name``."""
+    return {claim.id: claim.test for claim in paper.claims if claim.test is not None}
+
+
+def load_paper(name: str, folder: str | Path | None = None) -> Paper:
+    """Reads and validates the sheet of one paper.
+
+    Args:
+        name: the paper's name, e.g. ``"cps"``.
+        folder: where the sheets lie; by default ``data/papers`` of this repository.
+
+    Raises:
+        FileNotFoundError: there is no such sheet.
+        ValueError: the sheet is not valid; one sentence names the file and the key.
+    """
+    folder = _folder(folder)
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        there = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
+        raise FileNotFoundError(f"{path} does not exist; sheets in that folder: {there}.")
+    paper = read_validated(path, Paper)
+    if paper.paper != path.stem:
+        raise ValueError(f"{path}: paper is {paper.paper!r}, but the file's name says {path.stem!r}.")
+    return paper
+
+
+def load_papers(folder: str | Path | None = None) -> dict[str, Paper]:
+    """Every sheet of a folder, by the paper's name, in alphabetical order."""
+    folder = _folder(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} does not exist; expected a folder of paper sheets (*.yaml).")
+    return {path.stem: load_paper(path.stem, folder) for path in sorted(folder.glob("*.yaml"))}
+
+
+def _folder(folder: str | Path | None) -> Path:
+    return ROOT / "data" / "papers" if folder is None else Path(folder)

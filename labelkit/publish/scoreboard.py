@@ -1,0 +1,202 @@
+"""The scoreboard of the start page and the table of published numbers, as Markdown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelkit.papers import Claim, Paper, Published
+from labelkit.publish.markdown import list_table, markup
+from labelkit.verdicts import Verdict, judge_paper
+
+
+@dataclass(frozen=True)
+class Line:
+    """One claim of the scoreboard.
+
+    Attributes:
+        paper: the paper's sheet.
+        claim: the claim.
+        world: verdicts on embedded worlds, one a data set.
+        real: verdicts on real data, one a data set.
+        bare: the verdict where it rests on no data set (a test or a benchmark), else None.
+    """
+
+    paper: Paper
+    claim: Claim
+    world: tuple[Verdict, ...] = ()
+    real: tuple[Verdict, ...] = ()
+    bare: Verdict | None = None
+
+    @property
+    def status(self) -> str:
+        """The one word that all data sets agree on, or each with the name of its data set."""
+        if self.bare is not None:
+            return self.bare.status
+        judged = [*self.world, *self.real]
+        words = {verdict.status for verdict in judged}
+        if not words:
+            return "not yet run"
+        if len(words) == 1:
+            return words.pop()
+        return "; ".join(f"{verdict.data}: {verdict.status}" for verdict in judged)
+
+
+def is_world(data: str, package: Path) -> bool:
+    """Whether a data set of a record is one of the embedded worlds: then it has a file or folder of its name.
+
+    Args:
+        data: name as in the records, such as ``"streets"`` or ``"streets-real"``.
+        package: folder of the library.
+    """
+    name = data.split("-")[0]
+    return (package / "worlds" / f"{name}.py").is_file() or (package / "worlds" / name).is_dir()
+
+
+def lines(papers: list[Paper], records: list[dict], root: Path) -> list[Line]:
+    """One line for each claim of each paper, judged on the lesson records.
+
+    Args:
+        papers: sheets in the order wanted.
+        records: committed records of any paper and run.
+        root: root of the repository.
+    """
+    lesson = [record for record in records if record["budget"] == "lesson"]
+    found = []
+    for paper in papers:
+        verdicts = judge_paper(paper, lesson, root=root)
+        # Claims that rest on no data set are judged once, whether there are records or not.
+        bare = judge_paper(paper, [], data=[""], root=root)[""]
+        for position, claim in enumerate(paper.claims):
+            if claim.kind != "paired":
+                found.append(Line(paper, claim, bare=bare[position]))
+                continue
+            world = tuple(v[position] for name, v in verdicts.items() if is_world(name, root / "labelkit"))
+            real = tuple(v[position] for name, v in verdicts.items() if not is_world(name, root / "labelkit"))
+            found.append(Line(paper, claim, world, real))
+    return found
+
+
+def picture(board: list[Line]) -> tuple[bytes, str] | None:
+    """The forest plot of all effects that have an interval.
+
+    Args:
+        board: from `lines`.
+
+    Returns:
+        PNG and alternative text, or None while there is nothing to draw.
+    """
+    from labelkit.figures import forest
+    from labelkit.figures.style import png
+
+    groups: dict[str, dict[str, list[Verdict]]] = {}
+    for line in board:
+        for where, verdicts in (("embedded world", line.world), ("real data", line.real)):
+            for verdict in verdicts:
+                by_data = groups.setdefault(line.paper.short, {})
+                by_data.setdefault(f"{verdict.data} ({where})", []).append(verdict)
+    drawn = [
+        effect
+        for line in board
+        for verdict in (*line.world, *line.real)
+        for effect in verdict.effects
+        if effect.unit == "points" and not math.isnan(effect.low)
+    ]
+    if not drawn:
+        return None
+    words = [effect.status for effect in drawn]
+    counts = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
+    alt = (
+        f"Forest plot of {len(drawn)} paired effects with 95 % intervals: {counts}. The table below gives the numbers."
+    )
+    return png(forest(groups)), alt
+
+
+def badge(status: str) -> str:
+    """A verdict as a coloured word; where data sets disagree, one for each with its name."""
+    from labelkit.figures import badge as coloured
+
+    parts = []
+    for part in status.split("; "):
+        data, _, word = part.rpartition(": ")
+        parts.append(f"{markup(data)} {coloured(word)}".strip())
+    return "<br>".join(parts)
+
+
+def scoreboard(board: list[Line], chapters: set[str]) -> str:
+    """The table of the start page.
+
+    Args:
+        board: from `lines`.
+        chapters: papers whose chapter is in the book; only those are linked.
+    """
+    if not board:
+        return "No paper has been registered yet.\n"
+    rows = [("claim", "on the embedded world", "on real data", "the paper's number", "verdict")]
+    for line in board:
+        name = f"[{markup(line.paper.short)}](../notebooks/{line.paper.paper}.ipynb)"
+        if line.paper.paper not in chapters:
+            name = markup(line.paper.short)
+        text = f"**{name} {markup(line.claim.id)}** {markup(line.claim.text)}"
+        if line.bare is not None:
+            rows.append((text, _bare(line.bare), "–", _published(line), badge(line.status)))
+            continue
+        names = [contrast.name for contrast in line.claim.contrasts]
+        effects = [(_effects(line.world, name), _effects(line.real, name)) for name in names]
+        if len(names) == 1:
+            rows.append((text, *effects[0], _published(line), badge(line.status)))
+            continue
+        rows.append((text, "", "", _published(line), badge(line.status)))
+        rows += [(f"[{markup(name)}]{{.contrast}}", *effect, "", "") for name, effect in zip(names, effects)]
+    return list_table(rows, "scoreboard", widths="31 19 19 13 18")
+
+
+def published(papers: list[Paper]) -> str:
+    """Every published number of every paper, with its protocol, source and status in words."""
+    parts = []
+    for paper in papers:
+        parts += [f"## {markup(paper.short)}", f"{markup(paper.title)} {{cite}}`{paper.bibtex_key}`."]
+        if not paper.published:
+            parts.append("No number of this paper has been entered.")
+            continue
+        rows = [("setting", "number", "protocol", "status", "source")]
+        rows += [
+            (markup(p.label), value(p), markup(p.protocol), p.status_words, markup(p.source)) for p in paper.published
+        ]
+        parts.append(list_table(rows, "published", widths="22 14 26 16 22"))
+    return "\n\n".join(parts) + "\n"
+
+
+def value(row: Published) -> str:
+    """A published number with its metric, in the digits in which it was published."""
+    digits = 2 if row.unit == "%" else 4
+    text = f"{row.value:.{digits}f}" if row.unit == "%" else f"{row.value:.{digits}g}"
+    return f"{markup(row.metric)} {text} {markup(row.unit)}".strip()
+
+
+def _effects(verdicts: tuple[Verdict, ...], contrast: str) -> str:
+    """The effect of one contrast on each data set; the data set is named where there are several."""
+    out = []
+    for verdict in verdicts:
+        effect = next((effect for effect in verdict.effects if effect.name == contrast), None)
+        data = f"{markup(verdict.data)}: " if len(verdicts) > 1 else ""
+        if effect is None or not effect.n:
+            out.append(f"{data}{effect.status if effect else verdict.status}")
+        else:
+            out.append(f"{data}[{markup(effect.text())}]{{.effect}} <small>{effect.n} seeds</small>")
+    return "<br>".join(out) or "–"
+
+
+def _bare(verdict: Verdict) -> str:
+    if not verdict.effects:
+        return markup(verdict.reason)
+    return "<br>".join(f"{markup(effect.name)}: [{markup(effect.text())}]{{.effect}}" for effect in verdict.effects)
+
+
+def _published(line: Line) -> str:
+    """Published numbers that the sheet ties to this claim."""
+    rows = [row for row in line.paper.published if line.claim.id in (getattr(row, "claims", None) or [])]
+    if not rows and line.paper.published:
+        return "[published numbers](published.md)"
+    return "<br>".join(f"{markup(row.label)}: {value(row)} <small>({row.status_words})</small>" for row in rows)

@@ -1,0 +1,382 @@
+"""The one training loop: steps, schedules, precision, checkpoints, resume, several processes.
+
+It takes any method (an ``nn.Module`` with ``training_step(batch) -> dict of named losses``) and any batches
+(``batches[step]``, a pure function of the step) and knows neither. Two consequences carry the rest of the house. A
+resumed run sees exactly the batches that an uninterrupted one sees, because no loader state exists. And everything
+that must survive a stop lives in tensors of the method or of the optimiser, or in the state of the random number
+generators, so one file holds it.
+"""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Schedule = Callable[[int, int], float]
+
+
+class Batches(Protocol):
+    """Anything that gives the batch of a step: ``batches[step]``, the same for the same step, whenever it is asked."""
+
+    def __getitem__(self, step: int) -> Any: ...
+
+
+class Interrupted(SystemExit):
+    """SIGTERM arrived: the step was finished and a checkpoint written. Exit status 143, as a shell expects."""
+
+    def __init__(self, step: int, checkpoint: Path | None):
+        super().__init__(143)
+        where = f"resume from {checkpoint}" if checkpoint else "no checkpoint was asked for"
+        self.message = f"stopped after step {step}; {where}"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def poly(power: float = 0.9) -> Schedule:
+    """Learning-rate factor (1 - step / steps) ** power, the schedule of DeepLab, CPS and OCR, once per iteration."""
+    return lambda step, steps: (1.0 - step / steps) ** power
+
+
+def constant() -> Schedule:
+    """Learning-rate factor 1 at every step."""
+    return lambda step, steps: 1.0
+
+
+@dataclass
+class History:
+    """What a training left behind, apart from the weights.
+
+    Attributes:
+        series: name -> list of (step, value). Losses are means over the steps since the previous entry; a key that
+            ``evaluate`` returned holds its values.
+        step: optimiser steps done.
+        seconds: time spent in training steps, evaluation and checkpoints left out; adds up over resumed parts.
+        best_step, best_value: where the ``keep_best`` series was highest (None without it).
+        best_weights: the method's state dict there.
+    """
+
+    series: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int | None = None
+    best_value: float | None = None
+    best_weights: dict[str, Tensor] | None = None
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self.series.setdefault(name, []).append((step, float(value)))
+
+
+class _Step(nn.Module):
+    """``training_step`` as a forward pass, which is what DistributedDataParallel and torch.compile wrap."""
+
+    def __init__(self, method: nn.Module):
+        super().__init__()
+        self.method = method
+
+    def forward(self, batch: Any) -> dict[str, Tensor]:
+        return self.method.training_step(batch)
+
+
+def train(
+    method: nn.Module,
+    batches: Batches,
+    *,
+    steps: int,
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule | None = None,
+    precision: str = "fp32",
+    device: str | torch.device = "cpu",
+    channels_last: bool = False,
+    compile: bool = False,
+    clip_norm: float | None = None,
+    workers: int = 0,
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: int = 0,
+    identity: str = "",
+    evaluate: Callable[[int], Mapping[str, float]] | None = None,
+    evaluate_every: int = 0,
+    keep_best: str | None = None,
+    log_every: int = 10,
+    on_step: Callable[[int, int], None] | None = None,
+) -> History:
+    """Train a method for a number of optimiser steps, continuing from the checkpoint if there is one.
+
+    Args:
+        method: ``training_step(batch)`` returns named scalar losses; ``"loss"`` is differentiated. Moved to ``device``.
+        batches: ``batches[step]`` for step in 0..steps-1; nested dicts, lists and tensors are moved to ``device``.
+        steps: optimiser steps in all, those before a resume included.
+        optimizer: over the method's parameters; the learning rate of each group is its rate at factor 1.
+        schedule: factor of the learning rate at (step, steps), set before the step; default ``poly(0.9)``.
+        precision: ``"fp32"``, ``"bf16"`` (autocast) or ``"fp16"`` (autocast and loss scaling; CUDA only).
+        channels_last: convolution weights and 4-d inputs in channels-last memory format.
+        compile: compile the training step with ``torch.compile``.
+        clip_norm: largest norm of the gradient, if given.
+        workers: processes that prepare batches ahead; 0 prepares them in this one.
+        checkpoint: file to write and to resume from; written whole or not at all.
+        checkpoint_every: steps between checkpoints; 0 writes only on SIGTERM.
+        identity: a digest of what is trained. A checkpoint with another identity is refused.
+        evaluate: called as ``evaluate(step)`` with the method in evaluation mode and gradients off.
+        evaluate_every: steps between evaluations, the last step always included; 0 for none.
+        keep_best: name of an evaluated value; the weights at its highest value are kept.
+        log_every: steps between entries of the loss series.
+        on_step: told (steps done, steps in all) after each step, for a progress bar.
+
+    Returns:
+        The history; the method holds the weights of the last step.
+
+    Raises:
+        ValueError: an argument is out of range, or the checkpoint is corrupt or belongs to another run.
+        FloatingPointError: the loss is not finite; names the step and the losses.
+        Interrupted: SIGTERM came; a checkpoint was written if one was asked for.
+    """
+    schedule = schedule or poly()
+    device = torch.device(device)
+    checkpoint = Path(checkpoint) if checkpoint else None
+    _check(precision, device, steps)
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    method.to(device=device, memory_format=memory_format)
+    for group in optimizer.param_groups:
+        group.setdefault("initial_lr", group["lr"])
+    _optimizer_to(optimizer, device)
+    scaler = torch.amp.GradScaler("cuda", enabled=precision == "fp16")
+    history, running = History(), _Running()
+    if checkpoint and checkpoint.exists():
+        _restore(checkpoint, identity, method, optimizer, scaler, history, running, steps)
+
+    rank, world_size = _process()
+    step_module: nn.Module = _Step(method)
+    if world_size > 1:
+        if (
+            device.type == "cuda"
+        ):  # torch's SyncBatchNorm exists on GPUs only; on CPU each process keeps its own statistics
+            nn.SyncBatchNorm.convert_sync_batchnorm(method)
+        ids = [device.index] if device.type == "cuda" and device.index is not None else None
+        step_module = nn.parallel.DistributedDataParallel(step_module, device_ids=ids)
+    if compile:
+        step_module = torch.compile(step_module)
+
+    autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+    save = checkpoint and (lambda: _save(checkpoint, identity, method, optimizer, scaler, history, running))
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    method.train()
+    with _sigterm() as stop:
+        started = time.perf_counter()
+        for step, batch in _iterate(batches, history.step, steps, workers):
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * schedule(step, steps)
+            batch = to_device(batch, device, memory_format)
+            with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+                losses = step_module(batch)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(losses["loss"]).backward()
+            if clip_norm is not None:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(parameters, clip_norm)
+            scaler.step(optimizer)
+            scaler.update()
+            running.add(losses)
+            history.step = done = step + 1
+            if done % log_every == 0 or done == steps:
+                history.add(done, running.means(done))
+            if on_step:
+                on_step(done, steps)
+            evaluating = evaluate and evaluate_every and (done % evaluate_every == 0 or done == steps)
+            saving = save and (stop.is_set() or (checkpoint_every and done % checkpoint_every == 0))
+            if evaluating or saving or stop.is_set() or done == steps:
+                history.seconds += time.perf_counter() - started
+                if evaluating:
+                    _evaluate(method, evaluate, done, history, keep_best)
+                if (saving or (stop.is_set() and save)) and rank == 0:
+                    save()
+                if stop.is_set() and done < steps:
+                    raise Interrupted(done, checkpoint)
+                started = time.perf_counter()
+    return history
+
+
+def _check(precision: str, device: torch.device, steps: int) -> None:
+    if precision not in ("fp32", "bf16", "fp16"):
+        raise ValueError(f"precision is {precision!r}; expected 'fp32', 'bf16' or 'fp16'")
+    if precision == "fp16" and device.type != "cuda":
+        raise ValueError(f"precision 'fp16' needs a CUDA device, not {device.type!r}; use 'bf16' or 'fp32'")
+    if steps < 1:
+        raise ValueError(f"steps is {steps}; expected at least 1")
+
+
+def to_device(batch: Any, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> Any:
+    """A nested batch (dicts, lists, tuples of tensors) on a device; 4-d floating tensors take the memory format."""
+    if isinstance(batch, Tensor):
+        keep = batch.dim() == 4 and batch.is_floating_point()
+        return batch.to(device, non_blocking=True, memory_format=memory_format if keep else torch.preserve_format)
+    if isinstance(batch, Mapping):
+        return {key: to_device(value, device, memory_format) for key, value in batch.items()}
+    if isinstance(batch, list | tuple):
+        return type(batch)(to_device(value, device, memory_format) for value in batch)
+    return batch
+
+
+def _process() -> tuple[int, int]:
+    """(rank, number of processes); (0, 1) outside torchrun."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def _iterate(batches: Batches, start: int, steps: int, workers: int) -> Iterator[tuple[int, Any]]:
+    if workers == 0:
+        for step in range(start, steps):
+            yield step, batches[step]
+        return
+    loader = torch.utils.data.DataLoader(
+        batches, batch_size=None, sampler=range(start, steps), num_workers=workers, pin_memory=torch.cuda.is_available()
+    )
+    yield from zip(range(start, steps), loader)
+
+
+def _evaluate(method: nn.Module, evaluate: Callable, step: int, history: History, keep_best: str | None) -> None:
+    method.eval()
+    with torch.no_grad():
+        values = evaluate(step)
+    method.train()
+    history.add(step, values)
+    if keep_best is None:
+        return
+    if keep_best not in values:
+        raise ValueError(f"keep_best is {keep_best!r}, but the evaluation gives only {sorted(values)}")
+    if history.best_value is None or values[keep_best] > history.best_value:
+        history.best_step, history.best_value = step, float(values[keep_best])
+        history.best_weights = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
+
+
+class _Running:
+    """Sums of the losses since the last entry of the series; kept on the device, so that a step never waits for it."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.count = 0
+
+    def add(self, losses: Mapping[str, Tensor]) -> None:
+        for name, value in losses.items():
+            value = value.detach().double()
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+        self.count += 1
+
+    def means(self, step: int) -> dict[str, float]:
+        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        self.sums, self.count = {}, 0
+        if not np.isfinite(means.get("loss", 0.0)):
+            shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+            raise FloatingPointError(f"the loss is not finite in the steps before step {step}: {shown}")
+        return means
+
+
+class _sigterm:
+    """Within the block SIGTERM sets an event instead of ending the process (main thread only; elsewhere nothing
+    changes)."""
+
+    def __enter__(self) -> threading.Event:
+        self.event, self.previous = threading.Event(), None
+        if threading.current_thread() is threading.main_thread():
+            self.previous = signal.signal(signal.SIGTERM, lambda *_: self.event.set())
+        return self.event
+
+    def __exit__(self, *_: object) -> None:
+        if self.previous is not None:
+            signal.signal(signal.SIGTERM, self.previous)
+
+
+def _optimizer_to(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    for state in optimizer.state.values():
+        for name, value in state.items():
+            if isinstance(value, Tensor):
+                state[name] = value.to(device)
+
+
+def _save(path: Path, identity: str, method, optimizer, scaler, history: History, running: _Running) -> None:
+    state = {
+        "identity": identity,
+        "method": method.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "scaler": scaler.state_dict(),
+        "history": {name: getattr(history, name) for name in History.__dataclass_fields__},
+        "running": {"sums": running.sums, "count": running.count},
+        "random": _random_state(),
+    }
+    write_whole(path, lambda partial: torch.save(state, partial))
+
+
+def _restore(
+    path: Path, identity: str, method, optimizer, scaler, history: History, running: _Running, steps: int
+) -> None:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        found = state["identity"]
+    except Exception as error:  # torch.load has no exception of its own: a cut file shows as one of many
+        raise ValueError(
+            f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start over"
+        ) from error
+    if found != identity:
+        raise ValueError(f"{path}: checkpoint of another run (identity {found!r}, expected {identity!r}); move it away")
+    if state["history"]["step"] > steps:
+        raise ValueError(
+            f"{path}: checkpoint after step {state['history']['step']}, but only {steps} steps are asked for"
+        )
+    method.load_state_dict(state["method"])
+    optimizer.load_state_dict(state["optimizer"])
+    scaler.load_state_dict(state["scaler"])
+    for name, value in state["history"].items():
+        setattr(history, name, value)
+    running.sums, running.count = state["running"]["sums"], state["running"]["count"]
+    _set_random_state(state["random"])
+
+
+def write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
+    """Write a file whole or not at all: into ``<name>.partial``, flushed to disk, then renamed over the target.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; names the file, and the target keeps its old content.
+    """
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
+        partial.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise OSError(f"{path}: could not be written ({reason}); nothing was changed") from error
+
+
+def _random_state() -> dict[str, Any]:
+    name, keys, position, has_gauss, cached = np.random.get_state()
+    version, internal, gauss = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
+        "python": [version, list(internal), gauss],
+    }
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))

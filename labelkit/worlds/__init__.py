@@ -1,0 +1,1 @@
+"""Procedural worlds: data sets that are drawn, not downloaded, with exact labels."""

@@ -1,0 +1,140 @@
+"""The sheets of the papers: what is committed is valid, and what is broken is named in one sentence."""
+
+import re
+
+import pytest
+
+from labelkit.papers import STATUS_WORDS, exact_tests, load_paper, load_papers
+
+SHEET = """
+paper: tiny
+title: A Tiny Paper
+short: Tiny
+authors: [A. Author]
+venue: Nowhere 2020
+year: 2020
+bibtex_key: author2020tiny
+claims:
+  - id: T1
+    text: One is better than two.
+    kind: paired
+    contrasts:
+      - name: one against two
+        weights: {"one": 1, "two": -1}
+    registered: 2026-11-22
+published:
+  - {label: all, metric: mIoU, value: 50.5, unit: "%", protocol: val, status: quoted, source: somewhere}
+"""
+
+
+def write(folder, text, name="tiny"):
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def sentence(folder, text):
+    """The message for a broken sheet, checked to be one sentence that names the file."""
+    with pytest.raises(ValueError) as error:
+        load_paper("tiny", write(folder, text))
+    message = str(error.value)
+    assert message.startswith(str(folder / "tiny.yaml"))
+    assert "\n" not in message and message.endswith(".")
+    return message.removeprefix(str(folder / "tiny.yaml"))
+
+
+def test_a_sheet_is_read_with_defaults(tmp_path):
+    paper = load_paper("tiny", write(tmp_path, SHEET))
+    contrast = paper.claim("T1").contrasts[0]
+    assert contrast.weights == {"one": 1, "two": -1}
+    assert (contrast.metric, contrast.direction, contrast.steps) == ("miou", "greater", "equal")
+    assert paper.published[0].status_words == "quoted by others"
+    assert load_papers(tmp_path) == {"tiny": paper}
+    with pytest.raises(ValueError, match="tiny has no claim T9; it has T1"):
+        paper.claim("T9")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("venue:", "venu:", ["venu: unknown key"]),
+        ("year: 2020", "year: twenty", ["year", "integer", "'twenty'"]),
+        ("year: 2020", "year: true", ["year", "integer"]),
+        ("value: 50.5", 'value: "50.5"', ["published[0].value", "number", "'50.5'"]),
+        ("short: Tiny", "", ["short: this key is missing"]),
+        ('"two": -1}', '"two": -2}', ["claims[0].contrasts[0] (id T1)", "add up to 0"]),
+        ("kind: paired", "kind: exact", ["claims[0] (id T1)", "needs test", "not contrasts"]),
+        ("        weights:", "        metric: mioU\n        weights:", ["claims[0].contrasts[0].metric (id T1)"]),
+        ("status: quoted", "status: guessed", ["published[0].status", "'guessed'"]),
+        ("title: A Tiny Paper", "title: A Tiny Paper\ntitle: Another", ["line 4", "'title' is given twice"]),
+        ("authors: [A. Author]", "authors: [A. Author", ["not valid YAML at line"]),
+        ("paper: tiny", "paper: other", ["'other'", "'tiny'"]),
+        ("registered: 2026-11-22", "registered: soon", ["claims[0].registered (id T1)", "date"]),
+    ],
+)
+def test_a_broken_sheet_gives_one_sentence_with_the_place(tmp_path, old, new, words):
+    assert old in SHEET
+    message = sentence(tmp_path, SHEET.replace(old, new, 1))
+    for word in words:
+        assert word in message
+
+
+def test_other_contents_than_a_mapping(tmp_path):
+    assert "expected a mapping of keys, not a list" in sentence(tmp_path, "- 1\n- 2\n")
+    assert "not nothing" not in sentence(tmp_path, SHEET + "\nclaimz: []\n")
+    (tmp_path / "tiny.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"tiny\.yaml"):
+        load_paper("tiny", tmp_path)
+
+
+def test_a_repeated_claim_id_is_refused(tmp_path):
+    claim = SHEET[SHEET.index("  - id: T1") : SHEET.index("published:")]
+    assert "claim id 'T1' is used more than once" in sentence(tmp_path, SHEET.replace(claim, claim + claim))
+
+
+def test_a_missing_sheet_names_those_that_are_there(tmp_path):
+    write(tmp_path, SHEET)
+    with pytest.raises(FileNotFoundError, match=r"nothing\.yaml does not exist; sheets in that folder: tiny\."):
+        load_paper("nothing", tmp_path)
+    with pytest.raises(FileNotFoundError, match="absent does not exist"):
+        load_papers(tmp_path / "absent")
+
+
+def test_the_committed_sheets_are_valid():
+    papers = load_papers()
+    assert {"ocr", "cps"} <= papers.keys()
+    for paper in papers.values():
+        for claim in paper.claims:
+            assert claim.registered.isoformat() >= "2026-11-22"
+        for row in paper.published:
+            assert row.status in STATUS_WORDS
+            # What is from memory says so in its source, too.
+            assert (row.status == "memory") == ("from memory" in row.source), row.label
+
+
+def test_claims_of_the_sheets():
+    papers = load_papers()
+    assert [claim.id for claim in papers["ocr"].claims] == ["O1", "O2", "O3", "O4a", "O4b", "O5", "O6"]
+    assert [claim.id for claim in papers["cps"].claims] == ["C1", "C2", "C3", "C4", "C5", "C6a", "C6b", "C7", "X1"]
+    shrinking = papers["cps"].claim("C2").contrasts[0].weights
+    assert shrinking == {"cps-1/16": 1, "supervised-1/16": -1, "cps-1/2": -1, "supervised-1/2": 1}
+    assert {c.steps for c in papers["cps"].claim("X1").contrasts} == {"may differ"}
+    bars = {m.value: m.at_least for m in papers["ocr"].claim("O4b").measurements}
+    assert bars == {"attention.ratio.memory": 10, "attention.ratio.time": 5}
+
+
+def test_known_numbers_keep_value_and_status():
+    published = {row.label: row for paper in load_papers().values() for row in paper.published}
+    assert published["R-101 + OCR, 40k iterations, batch 8"].value == 79.63
+    assert published["VOC R50 CPS 1/8"].value == 73.20
+    assert published["VOC R50 CPS 1/8"].status == "verified"
+    assert published["VOC R50 CPS+CutMix 1/16"].status == "memory"
+    assert published["VOC R101 CPS 1/8"].status == "memory"
+    # An ablation that was found in no readable text is not printed at all.
+    assert not {75.80, 77.31, 79.58, 79.01, 78.02} & {row.value for row in load_paper("ocr").published}
+
+
+def test_exact_tests_are_paths_of_tests():
+    for paper in load_papers().values():
+        for test in exact_tests(paper).values():
+            assert re.fullmatch(r"tests/[\w/]+/test_\w+\.py(::test_\w+)?", test)
+    assert "C6b" in exact_tests(load_paper("cps")) and "O6" in exact_tests(load_paper("ocr"))
