@@ -118,7 +118,7 @@ def judge_contrast(
     every_seed = sorted({seed for _, seed in cells})
     seeds = [seed for seed in every_seed if all((arm, seed) in cells for arm in contrast.weights)]
     per_seed = {
-        seed: math.fsum(w * _value(cells[arm, seed], contrast.metric, key) for arm, w in contrast.weights.items())
+        seed: math.fsum(w * value(cells[arm, seed], contrast.metric, key) for arm, w in contrast.weights.items())
         for seed in seeds
     }
     missing = [f"{arm} seed {seed}" for arm in contrast.weights for seed in every_seed if (arm, seed) not in cells]
@@ -183,7 +183,7 @@ def _same_splits(contrast: Contrast, used: Sequence[Mapping]) -> None:
                 )
 
 
-def _value(record: Mapping, metric: str, key: str) -> float:
+def value(record: Mapping, metric: str, key: str) -> float:
     """One number of a record, as a fraction; a missing or non-finite one is refused by name."""
     if metric.startswith("series:"):
         _, name, kind = metric.split(":")

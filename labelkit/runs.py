@@ -130,19 +130,24 @@ def folder(settings: RunSettings) -> Path:
 
 def cells(settings: RunSettings) -> list[Cell]:
     """All cells of a run, with the keys under which their records are kept. Reads the data sets' fingerprints."""
-    module, context = experiment(settings.paper), _context(settings, folder(settings))
+    module, here = experiment(settings.paper), context(settings)
     code = provenance.code_digest(settings.paper)
     shared = settings.model_dump(exclude={"arms", "data", "seeds", "jobs", "results", "about"}) | {
-        "device": context.device
+        "device": here.device
     }
     found = []
     for data in settings.data:
-        fingerprint = module.fingerprint(data, settings, context)
+        fingerprint = module.fingerprint(data, settings, here)
         for arm in settings.arms:
             for seed in settings.seeds:
                 key = provenance.digest([shared, code, fingerprint, arm, data, seed])
                 found.append(Cell(arm, data, seed, key))
     return found
+
+
+def context(settings: RunSettings) -> Context:
+    """Where a run of these settings would happen: device, folders, the user's data. For chapters that look at data."""
+    return _context(settings, folder(settings))
 
 
 def record_path(settings: RunSettings, cell: Cell) -> Path:
@@ -212,7 +217,7 @@ def execute(settings: RunSettings, show_progress: bool = True) -> list[dict[str,
     if todo:
         (target / "shared").mkdir(exist_ok=True)
         torch.set_num_threads(settings.threads)
-        experiment(settings.paper).prepare(settings, _context(settings, target))
+        experiment(settings.paper).prepare(settings, context(settings))
     with Progress(max(len(todo), 1), label, "cell") if show_progress and todo else _Silent() as progress:
         parallel = settings.jobs > 1 and len(todo) > 1 and "RANK" not in os.environ
         failed = _in_processes(settings, todo, progress) if parallel else _one_by_one(settings, todo, progress)
@@ -284,12 +289,12 @@ def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | N
     try:
         workspace.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
-        context = replace(_context(settings, workspace, distributed=True), identity=cell.key, on_step=on_step)
-        provenance.reset_peak_memory(context.device)
+        here = replace(_context(settings, workspace, distributed=True), identity=cell.key, on_step=on_step)
+        provenance.reset_peak_memory(here.device)
         started, clock = datetime.now(UTC), time.perf_counter()
-        outcome = experiment(settings.paper).run(cell.arm, cell.data, cell.seed, settings, context)
-        if context.rank == 0:
-            record = _record(settings, cell, context, outcome, started, time.perf_counter() - clock)
+        outcome = experiment(settings.paper).run(cell.arm, cell.data, cell.seed, settings, here)
+        if here.rank == 0:
+            record = _record(settings, cell, here, outcome, started, time.perf_counter() - clock)
             write_whole(workspace / "weights.pt", lambda path: torch.save(outcome.weights, path))
             text = json.dumps(record, indent=1, allow_nan=False, default=float)
             write_whole(record_path(settings, cell), lambda path: path.write_text(text, encoding="utf-8"))

@@ -110,8 +110,8 @@ def _network(classes: int, settings: Settings) -> nn.Module:
 
 
 def _ohem_kept(settings: Settings) -> int:
-    """Pixels that OHEM keeps at least: 50,000 an image of the batch, as the authors set it for 800 x 800 crops."""
-    return 50_000 * settings.batch_size
+    """Pixels of a batch that OHEM keeps at least: the authors' 50,000 an image of 800 x 800, as a share of the crop."""
+    return round(settings.batch_size * settings.height * settings.width * 50_000 / 800**2)
 
 
 def run(arm: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:

@@ -46,7 +46,9 @@ def sim_backbone(folder: Path, steps: int, height: int, width: int, device: str)
     if not path.exists():
         from labelkit.worlds.streets import Streets
 
-        scenes = InMemory(Streets(split="train", length=SCENES, height=height, width=width, domain="sim", seed=SEED))
+        scenes = InMemory(
+            Streets(split="train", length=SCENES, height=height, width=width, domain="sim", seed=SEED, keep_mib=0)
+        )
         torch.manual_seed(SEED)
         method = _Supervised(LessonNet(len(scenes.classes)))
         augment = RandomScaleCropFlip(height, width, scales=(0.75, 1.5), continuous=True)

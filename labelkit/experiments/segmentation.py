@@ -74,7 +74,7 @@ def _load(name: str, height: int, width: int, images: int, test_images: int, roo
 
         domain = "sim" if name == "streets-sim" else "real"
         parts = {
-            part: InMemory(Streets(split=part, length=length, height=height, width=width, domain=domain))
+            part: InMemory(Streets(split=part, length=length, height=height, width=width, domain=domain, keep_mib=0))
             for part, length in lengths.items()
         }
     elif name == "camvid":

@@ -14,7 +14,7 @@ from labelkit.figures.images import (
     legend,
     overlay,
 )
-from labelkit.figures.page import Html, figure_html, show
+from labelkit.figures.page import Html, figure_html, show, source, table
 from labelkit.figures.tables import badge, published_table, verdict_card
 
 __all__ = [

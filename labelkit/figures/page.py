@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labelkit.figures.style import png
 
@@ -66,6 +66,31 @@ def show(figure: Figure, caption: str, alt: str, number: int | str | None = None
 
     display({"text/html": str(page), "text/plain": f"[{alt}] {caption}"}, raw=True)
     return None
+
+
+def source(thing: Any) -> Any:
+    """The code of a function, method or class of the library, for a page: highlighted, with its file named.
+
+    Returns:
+        A Markdown object that a notebook shows.
+    """
+    import inspect
+    import textwrap
+
+    from IPython.display import Markdown
+
+    code = textwrap.dedent(inspect.getsource(thing)).rstrip()
+    return Markdown(f"From `{thing.__module__.replace('.', '/')}.py`:\n\n```python\n{code}\n```")
+
+
+def table(frame: Any, caption: str) -> Html:
+    """A pandas table with a caption, inside a box that scrolls sideways."""
+    body = frame.to_html(border=0, escape=True, classes="labelkit-table")
+    head, tail = body.split(">", 1)
+    return Html(
+        f'<div class="labelkit-scroll" role="region" aria-label="{html.escape(caption, quote=True)}" tabindex="0" '
+        f'style="overflow-x:auto">{head}><caption>{html.escape(caption)}</caption>{tail}</div>'
+    )
 
 
 def _in_notebook() -> bool:

@@ -66,8 +66,12 @@ class CPS(nn.Module):
         )
         # The two halves go through the networks one after the other, so batch normalisation never mixes them.
         unlabelled_a, unlabelled_b = self.network_a(unlabelled["image"]), self.network_b(unlabelled["image"])
-        if self.acts_on == "both":  # one mean over both halves, not the sum of two means
-            cps = self.consistency(torch.cat([labelled_a, unlabelled_a]), torch.cat([labelled_b, unlabelled_b]))
+        if self.acts_on == "both":
+            # One mean over the pixels of both halves, not the sum of two means; weighing the halves by their number of
+            # images gives it without a copy of the logits.
+            n, m = len(labelled_a), len(unlabelled_a)
+            halves = n * self.consistency(labelled_a, labelled_b) + m * self.consistency(unlabelled_a, unlabelled_b)
+            cps = halves / (n + m)
         elif self.acts_on == "labelled":
             cps = self.consistency(labelled_a, labelled_b)
         else:
@@ -154,7 +158,9 @@ class SelfPseudo(nn.Module):
         supervised = self.supervised_loss(logits, labelled["mask"])
         if self.weight == 0:
             return {"loss": supervised, "supervised": supervised}
-        own = self_pseudo_supervision(torch.cat([logits, self.network_a(batch["unlabelled"]["image"])]))
+        unlabelled = self.network_a(batch["unlabelled"]["image"])
+        n, m = len(logits), len(unlabelled)
+        own = (n * self_pseudo_supervision(logits) + m * self_pseudo_supervision(unlabelled)) / (n + m)
         return {"loss": supervised + self.weight * own, "supervised": supervised, "own": own}
 
     def predict(self, images: Tensor) -> Tensor:

@@ -54,6 +54,8 @@ class LessonContextNet(nn.Module):
             *conv_bn_relu(channels, channels), nn.Dropout2d(dropout), nn.Conv2d(channels, num_classes, kernel_size=1)
         )
         self.pixel = conv_bn_relu(channels, channels)
+        self.decoder = LessonDecoder(num_classes, self.backbone.channels)
+        # Built last: under one seed, all that the arms share starts from the same weights.
         if context == "ocr":
             self.context: nn.Module = OCRBlock(
                 channels,
@@ -68,7 +70,6 @@ class LessonContextNet(nn.Module):
             self.context = PixelSelfAttention(channels, key_channels, channels, dropout=dropout)
         else:
             self.context = nn.Sequential(*conv_bn_relu(channels, channels, bias=True), nn.Dropout2d(dropout))
-        self.decoder = LessonDecoder(num_classes, self.backbone.channels)
 
     def explain(self, images: Tensor, mask: Tensor | None = None) -> dict[str, Tensor]:
         """Everything that figures and losses need.

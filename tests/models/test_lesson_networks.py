@@ -39,6 +39,17 @@ def test_documented_parameter_counts():
     assert parameters(LessonContextNet(11, "conv")) == 286_198
 
 
+def test_under_one_seed_the_arms_share_every_common_weight():
+    states = []
+    for context in CONTEXTS:
+        torch.manual_seed(0)
+        states.append(
+            {k: v for k, v in LessonContextNet(4, context).state_dict().items() if not k.startswith("context")}
+        )
+    assert all(states[0].keys() == state.keys() for state in states)
+    assert all(torch.equal(states[0][name], state[name]) for state in states for name in state)
+
+
 def test_forward_is_the_main_half_of_both_logits():
     torch.manual_seed(0)
     network = LessonContextNet(4, "ocr").eval()

@@ -18,7 +18,9 @@ results: str = ""  # folder of the records
 """
 
 
-def code(source: str, tags: list[str] | None = None, outputs: list[dict] | None = None, count: int | None = None) -> dict:
+def code(
+    source: str, tags: list[str] | None = None, outputs: list[dict] | None = None, count: int | None = None
+) -> dict:
     """A code cell; executed if it has a count."""
     return {
         "cell_type": "code",

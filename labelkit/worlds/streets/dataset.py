@@ -15,6 +15,7 @@ from labelkit.worlds.streets.draw import Draw
 from labelkit.worlds.streets.furniture import furnish
 from labelkit.worlds.streets.paint import Painter, Surfaces, surfaces_of
 from labelkit.worlds.streets.scene import lay_out
+from labelkit.worlds.streets.traffic import add_traffic
 
 WORLD_VERSION = 1  # raise it when any pixel changes
 SPLITS = {"train": 0, "val": 1, "test": 2}
@@ -55,6 +56,8 @@ class _World:
         draw = Draw(*stream)
         scene = lay_out(draw)
         furnish(draw, scene)
+        add_traffic(draw, scene)
+        scene.things.sort(key=lambda thing: -thing.z)  # painted from far to near
         look = look_of(Draw(*stream, 1 + DOMAINS.index(self.domain)), self.domain, scene)
         return Painter(scene, look, self.height, self.width), surfaces_of(scene)
 

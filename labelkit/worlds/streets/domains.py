@@ -1,4 +1,4 @@
-"""How a scene looks: materials, light, weather and lens, in the two domains `sim` and `real`.
+"""How a scene looks: materials, light and weather, in the two domains `sim` and `real`.
 
 The domains share the layout, and with it every label; they differ in palette, texture, weather, blur and noise.
 """
@@ -11,7 +11,6 @@ import numpy as np
 
 from labelkit.worlds.streets.classes import BUILDING, FENCE, ROAD, SIDEWALK, TERRAIN, VEGETATION
 from labelkit.worlds.streets.draw import Draw
-from labelkit.worlds.streets.noise import grain, lattice
 from labelkit.worlds.streets.scene import Block, Scene
 
 DOMAINS = ("sim", "real")
@@ -175,12 +174,12 @@ def look_of(draw: Draw, domain: str, scene: Scene) -> Look:
     if real:
         weather = (
             "sun"
-            if lottery < 0.30
+            if lottery < 0.36
             else "overcast"
-            if lottery < 0.60
+            if lottery < 0.68
             else "rain"
-            if lottery < 0.76
-            else ("fog" if lottery < 0.86 else "dusk")
+            if lottery < 0.80
+            else ("fog" if lottery < 0.88 else "dusk")
         )
     else:
         weather = "sun" if lottery < 0.75 else "overcast"
@@ -262,7 +261,7 @@ def look_of(draw: Draw, domain: str, scene: Scene) -> Look:
         glass=glass,
         pole=_mix((0.42, 0.43, 0.43), (0.30, 0.33, 0.32), draw.unit()),
         wet=wet,
-        blur=draw.between(0.0, 0.18) if real else 0.0,
+        blur=draw.between(0.0, 0.16) if real else 0.0,
         grain=(draw.between(0.006, 0.018) * (1.5 if weather == "dusk" else 1.0)) if real else 0.0,
         vignette=draw.between(0.1, 0.35) if real else 0.0,
         gain=draw.between(0.88, 1.12) if real else 1.0,
@@ -270,67 +269,3 @@ def look_of(draw: Draw, domain: str, scene: Scene) -> Look:
         rain=wet * 0.35,
         lamps=lamps,
     )
-
-
-_fields: dict[tuple[str, int, int], np.ndarray] = {}
-
-
-def _vignette(height: int, width: int) -> np.ndarray:
-    """Squared distance from the middle, 1 in the corners, (height, width) float32."""
-    key = ("vignette", height, width)
-    if key not in _fields:
-        y = (np.arange(height, dtype=np.float32) + np.float32(0.5)) / np.float32(height) - np.float32(0.5)
-        x = (np.arange(width, dtype=np.float32) + np.float32(0.5)) / np.float32(width) - np.float32(0.5)
-        _fields[key] = ((y * y)[:, None] + (x * x)[None, :]) * np.float32(2)
-    return _fields[key]
-
-
-def _streaks(height: int, width: int) -> np.ndarray:
-    """Falling drops, (height + 64, width + 64) float32, 0..1, mostly 0."""
-    key = ("streaks", height, width)
-    if key not in _fields:
-        length = max(4, height // 10)
-        drops = (lattice(height + 64 + length, width + 64, 4000) > np.float32(0.994)).astype(np.float32)
-        field = np.zeros((height + 64, width + 64), np.float32)
-        for step in range(length):
-            shifted = drops[step : step + height + 64]
-            lean = step // 4
-            field[:, lean:] = np.maximum(field[:, lean:], shifted[:, : width + 64 - lean])
-        _fields[key] = field
-    return _fields[key]
-
-
-def develop(image: np.ndarray, look: Look, salt: int) -> np.ndarray:
-    """Put the picture through lens and sensor.
-
-    Args:
-        image: (3, H, W) float32; changed in place.
-        look: the scene's look.
-        salt: differs from frame to frame, so that grain and rain do.
-
-    Returns:
-        (3, H, W) uint8.
-    """
-    height, width = image.shape[1:]
-    right, down = (salt * 37) % 64, (salt * 53 + 11) % 64
-    if look.rain:
-        streaks = _streaks(height, width)[down : down + height, right : right + width] * np.float32(look.rain)
-        image += (look.cloud + np.float32(0.15) - image) * streaks
-    if look.blur > 0.04:
-        side = np.float32(look.blur)
-        middle = np.float32(1 - 2 * look.blur)
-        inner = image[:, :, 1:-1] * middle
-        inner += (image[:, :, :-2] + image[:, :, 2:]) * side
-        image[:, :, 1:-1] = inner
-        inner = image[:, 1:-1] * middle
-        inner += (image[:, :-2] + image[:, 2:]) * side
-        image[:, 1:-1] = inner
-    image *= np.float32(255 * look.gain)
-    if look.vignette:
-        image *= 1 - _vignette(height, width) * np.float32(look.vignette)
-    if look.grain:
-        image += grain(height, width)[:, down : down + height, right : right + width] * np.float32(255 * look.grain)
-    image += np.float32(0.5 + 255 * look.lift)
-    np.maximum(image, 0, out=image)
-    np.minimum(image, 255, out=image)
-    return image.astype(np.uint8)

@@ -10,7 +10,7 @@ from labelkit.worlds.streets.camera import Camera, Canvas, middles
 from labelkit.worlds.streets.classes import FENCE
 from labelkit.worlds.streets.domains import Look
 from labelkit.worlds.streets.scene import HOUSE, OLD, PLASTER, Block, Scene
-from labelkit.worlds.streets.textures import COARSEST_HIGH, COARSEST_WIDE, HIGH, PAINT_UNIT, TEXEL, WIDE, facades
+from labelkit.worlds.streets.textures import COARSEST_HIGH, COARSEST_WIDE, PAINT_UNIT, TEXEL, WIDE, facades
 
 _ROOFED = (HOUSE, OLD, PLASTER)
 
@@ -123,10 +123,11 @@ def _paint_layer(
     column = ((along + np.float32(2560)) * np.float32(1 / TEXEL)).astype(np.intp) & (WIDE - 1)
     begin = atlas.base[boxes.style[box], halved_wide, halved_high] + (column >> halved_wide)
     rows_per_metre = (np.float32(1 / TEXEL) / (1 << halved_high)).astype(np.float32)
-    index = np.minimum(np.maximum(y * rows_per_metre[None, :], 0), ((HIGH >> halved_high) - 1)[None, :]).astype(np.intp)
+    # What lies outside the box gets some texel or other: it is not shown.
+    index = (y * rows_per_metre[None, :]).astype(np.intp)
     index *= (WIDE >> halved_wide)[None, :]
     index += begin[None, :]
-    texels = atlas.texels.take(index, axis=1)
+    texels = atlas.texels.take(index, axis=1, mode="clip").astype(np.float32)
 
     colours = boxes.colours[is_end.astype(np.intp), :, box].T  # (9, columns)
     paint = texels[0] * colours[:3, None, :]

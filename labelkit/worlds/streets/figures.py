@@ -57,12 +57,12 @@ def person(variant: int) -> Sprite:
 def _wheels(board: Board, side: bool) -> None:
     if side:
         for x in (-0.52, 0.52):
-            board.ellipse((x, 0.35), (0.35, 0.35), _RUBBER, hole=0.80)
+            board.ellipse((x, 0.35), (0.35, 0.35), _RUBBER, hole=0.72)
             board.ellipse((x, 0.35), (0.06, 0.06), _STEEL)
             for dx, dy in ((0.28, 0.0), (0.0, 0.28), (0.2, 0.2), (0.2, -0.2)):
                 board.line((x - dx, 0.35 - dy), (x + dx, 0.35 + dy), 0.022, _STEEL)
     else:
-        board.ellipse((0, 0.35), (0.055, 0.35), _RUBBER)
+        board.ellipse((0, 0.35), (0.075, 0.35), _RUBBER)
 
 
 @cache
@@ -80,7 +80,7 @@ def bicycle(variant: int) -> Sprite:
             ((-0.12, 0.36), (0.36, 0.72)),
             ((0.52, 0.35), (0.34, 0.95)),
         ):
-            board.line(a, b, 0.07)
+            board.line(a, b, 0.10)
         board.line((-0.38, 0.90), (-0.10, 0.90), 0.08, _RUBBER)
         board.line((0.24, 1.00), (0.46, 0.94), 0.05, _RUBBER)
         if variant == 1:  # basket

@@ -1,18 +1,14 @@
-"""What is put into a street: trees, poles, signs, lights, vehicles, people, bicycles."""
+"""What is put beside the road: trees, poles, signs, lights, people."""
 
 from __future__ import annotations
 
 from labelkit.worlds.streets import figures, plants
 from labelkit.worlds.streets.classes import (
-    BICYCLE,
-    CAR,
     LIGHT,
     PERSON,
     POLE,
-    RIDER,
     SIDEWALK,
     SIGN,
-    TRUCK,
     VEGETATION,
 )
 from labelkit.worlds.streets.draw import Draw
@@ -20,21 +16,18 @@ from labelkit.worlds.streets.scene import Scene, Thing
 
 
 def furnish(draw: Draw, scene: Scene) -> None:
-    """Add things to a scene, then order them from far to near."""
+    """Add trees, poles, signs, lights and people to a scene."""
     for side in (-1, 1):
         _trees(draw, scene, side)
         _posts(draw, scene, side)
         _pedestrians(draw, scene, side)
-    _traffic(draw, scene)
-    _bicycles(draw, scene)
-    scene.things.sort(key=lambda thing: -thing.z)
 
 
-def _clear_of_junction(scene: Scene, z: float) -> bool:
+def clear_of_junction(scene: Scene, z: float) -> bool:
     return scene.junction is None or not scene.junction[0] - 1 < z < scene.junction[1] + 1
 
 
-def _walk(scene: Scene, side: int) -> tuple[float, float]:
+def walk(scene: Scene, side: int) -> tuple[float, float]:
     """The pavement's extent on one side, as distances from the middle; a strip at the kerb if there is none."""
     for left, right, ground in scene.zones:
         if ground == SIDEWALK and (left > 0) == (side > 0) and abs(left) < 25.9 and abs(right) < 25.9:
@@ -58,7 +51,7 @@ def _trees(draw: Draw, scene: Scene, side: int) -> None:
         at = max(at, row_at)
         if kind in ("suburb", "motorway"):
             variant, hue = draw.below(plants.TREES), draw.unit()
-        if _clear_of_junction(scene, z) and not draw.chance(0.15):
+        if clear_of_junction(scene, z) and not draw.chance(0.15):
             scale = draw.between(0.7, 1.25) if kind in ("suburb", "motorway") else draw.between(0.6, 1.05)
             scene.things.append(
                 Thing(
@@ -109,8 +102,8 @@ def _posts(draw: Draw, scene: Scene, side: int) -> None:
     if draw.chance(0.62):
         z, height, spacing = draw.between(5, 17), draw.between(5.5, 9.0), draw.between(16, 26)
         while z < 62:
-            if _clear_of_junction(scene, z):
-                _bar(scene, kerb, z, (-0.12, 0.12, 0, height), shade, True)
+            if clear_of_junction(scene, z):
+                _bar(scene, kerb, z, (-0.15, 0.15, 0, height), shade, True)
                 reach = -side * draw.between(1.2, 1.8)
                 arm = (min(0.0, reach), max(0.0, reach), height - 0.12, height)
                 _bar(scene, kerb, z, arm, shade, False)
@@ -126,7 +119,7 @@ def _posts(draw: Draw, scene: Scene, side: int) -> None:
                 _sign(draw, scene, at + side * 1.6, z, height, 6 + draw.below(2), draw.between(1.1, 1.7))
             else:
                 height, variant = draw.between(1.9, 2.5), draw.below(6)
-                _bar(scene, at, z, (-0.065, 0.065, 0, height + 0.5), shade, True)
+                _bar(scene, at, z, (-0.075, 0.075, 0, height + 0.5), shade, True)
                 _sign(draw, scene, at, z, height, variant, 1.2)
                 if draw.chance(0.25):
                     _sign(draw, scene, at, z, height - 0.8, draw.below(6))
@@ -164,11 +157,11 @@ def _posts(draw: Draw, scene: Scene, side: int) -> None:
 
 
 def _pedestrians(draw: Draw, scene: Scene, side: int) -> None:
-    low, high = _walk(scene, side)
-    mean = {"old town": 4.4, "boulevard": 4.6, "suburb": 2.4, "motorway": 0.15}[scene.kind]
+    low, high = walk(scene, side)
+    mean = {"old town": 5.0, "boulevard": 5.4, "suburb": 3.2, "motorway": 0.15}[scene.kind]
     count = int(mean * draw.between(0, 1.6) + draw.unit())
     for _ in range(count):
-        z = draw.between(4.5, 14) if draw.chance(0.7) else draw.between(14, 34)
+        z = draw.between(4.2, 12) if draw.chance(0.75) else draw.between(12, 30)
         x = side * draw.between(low + 0.3, max(low + 0.5, high - 0.3))
         along = draw.pick((-1.3, 1.3, 1.3, 0.0))
         _person(draw, scene, x, z, 0.0, along)
@@ -199,114 +192,3 @@ def _person(draw: Draw, scene: Scene, x: float, z: float, vx: float, vz: float) 
             height=1.7 * scale,
         )
     )
-
-
-def _car(draw: Draw, scene: Scene, kind: str, x: float, z: float, vz: float) -> None:
-    truck = kind.startswith("truck")
-    scene.things.append(
-        Thing(
-            TRUCK if truck else CAR,
-            kind,
-            0,
-            x,
-            z,
-            draw.unit(),
-            draw.unit(),
-            draw.between(0.95, 1.05),
-            vz=vz,
-            footprint=(1.2, 7.0) if truck else (0.95, 4.2),
-            height=2.6 if truck else 1.2,
-        )
-    )
-
-
-def _traffic(draw: Draw, scene: Scene) -> None:
-    half = scene.half_road
-    wide = half > 5.0
-    lanes = [half * 0.25, half * 0.72] if wide else [half * 0.45]
-    rears, fronts = ("hatchback rear", "saloon rear", "hatchback rear", "van rear"), ("estate front", "hatchback front")
-    for lane in lanes:
-        own = abs(lane - scene.camera_x) < 1.6
-        z = draw.between(8, 22) if own else draw.between(5, 24)
-        while z < 62:
-            if draw.chance(0.66):
-                kind = "truck rear" if draw.chance(0.10) else draw.pick(rears)
-                _car(draw, scene, kind, lane + draw.between(-0.25, 0.25), z, scene.speed * draw.between(0.8, 1.15))
-            z += draw.between(9, 26)
-    for lane in lanes:
-        z = draw.between(6, 26)
-        while z < 62:
-            if draw.chance(0.55):
-                kind = "truck front" if draw.chance(0.10) else draw.pick(fronts)
-                _car(draw, scene, kind, -lane + draw.between(-0.25, 0.25), z, -scene.speed * draw.between(0.7, 1.1))
-            z += draw.between(10, 30)
-    if scene.kind == "motorway":
-        return
-    for side in (-1, 1):  # parked
-        if not draw.chance(0.5):
-            continue
-        x = side * (half - 0.95)
-        z = draw.between(4.5, 12) if abs(x - scene.camera_x) > 2.2 else draw.between(10, 16)
-        while z < 60:
-            free = _clear_of_junction(scene, z) and _clear_of_junction(scene, z + 4.5)
-            free = free and not (scene.crossing and scene.crossing[0] - 5 < z < scene.crossing[1] + 1)
-            if free and not draw.chance(0.25):
-                kind = draw.pick(rears if side > 0 else (*fronts, *rears))
-                kind = "truck rear" if draw.chance(0.04) else kind
-                _car(draw, scene, kind, x + draw.between(-0.1, 0.1), z, 0.0)
-            z += draw.between(5.2, 7.0) * (1 + z / 60)
-
-
-def _ride(draw: Draw, scene: Scene, variant: int, x: float, z: float, vx: float, vz: float) -> None:
-    mirrored = vx < 0
-    hue, shade = draw.unit(), draw.unit()
-    bicycle = Thing(
-        BICYCLE,
-        "bicycle",
-        variant,
-        x,
-        z,
-        hue,
-        shade,
-        mirrored=mirrored,
-        vx=vx,
-        vz=vz,
-        footprint=(0.25 if variant == 2 else 0.8, 0.5),
-        height=1.5,
-    )
-    rider = Thing(RIDER, "rider", variant, x, z - 0.02, draw.unit(), draw.unit(), mirrored=mirrored, vx=vx, vz=vz)
-    scene.things += [bicycle, rider]
-
-
-def _bicycles(draw: Draw, scene: Scene) -> None:
-    if scene.kind == "motorway":
-        return
-    count = draw.pick((0, 0, 1, 1, 2, 3))
-    for _ in range(count):
-        side = draw.pick((-1, 1, 1))
-        if draw.chance(0.3):  # across the road
-            z = draw.between(*scene.crossing) if scene.crossing else draw.between(7, 17)
-            _ride(draw, scene, draw.below(2), draw.between(-4, 4), z, draw.pick((-3.5, 3.5)), 0.0)
-        else:
-            x = side * (scene.half_road - draw.between(0.5, 1.4))
-            _ride(draw, scene, 2, x, draw.between(5, 14), 0.0, 4.5 if side > 0 else -4.5)
-    for side in (-1, 1):  # parked on the pavement, singly or in a row
-        if draw.chance(0.3):
-            low, high = _walk(scene, side)
-            x, z = side * min(high - 0.2, low + draw.between(0.7, 1.6)), draw.between(5, 12)
-            variant, hue = draw.below(2), draw.unit()
-            for step in range(1 + draw.below(4)):
-                scene.things.append(
-                    Thing(
-                        BICYCLE,
-                        "bicycle",
-                        variant,
-                        x + draw.between(-0.15, 0.15),
-                        z + 0.8 * step,
-                        hue,
-                        draw.unit(),
-                        mirrored=draw.chance(0.5),
-                        footprint=(0.8, 0.25),
-                        height=0.8,
-                    )
-                )

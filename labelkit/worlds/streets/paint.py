@@ -8,11 +8,13 @@ import numpy as np
 
 from labelkit.worlds.streets.camera import FIRST_BLOCK, Camera, Canvas, look_into
 from labelkit.worlds.streets.classes import COUNTABLE, ROAD, SIDEWALK, SKY, TERRAIN
-from labelkit.worlds.streets.domains import Look, develop
+from labelkit.worlds.streets.domains import Look
 from labelkit.worlds.streets.facades import Boxes, paint_boxes
-from labelkit.worlds.streets.ground import CrossSections, paint_ground, paint_sky, shade_from_blocks
+from labelkit.worlds.streets.ground import CrossSections, paint_ground, paint_sky
+from labelkit.worlds.streets.lens import develop
 from labelkit.worlds.streets.scene import Scene
-from labelkit.worlds.streets.things import paint_shadow, paint_thing
+from labelkit.worlds.streets.shadows import paint_shadow, shade_from_blocks
+from labelkit.worlds.streets.things import paint_thing
 
 
 @dataclass(slots=True)

@@ -197,7 +197,7 @@ def _buildings(draw: Draw, scene: Scene, side: int, front: float) -> None:
         near = draw.between(20, 60)
         style = draw.pick((OFFICE, PLASTER, BLANK))
         behind = Block(
-            side, front + 12, near, near + 25, draw.between(14, 30), style, BUILDING, draw.unit(), draw.unit()
+            side, front + 12, near, near + 25, draw.between(14, 25), style, BUILDING, draw.unit(), draw.unit()
         )
         scene.blocks.append(behind)
 
@@ -221,22 +221,22 @@ def _barriers(draw: Draw, scene: Scene, side: int, walk: float, front: float) ->
         while z < 70:
             length = draw.between(9, 20)
             choice = draw.unit()
-            if choice < 0.32:
-                add(z, z + length, draw.between(1.1, 2.4), draw.pick((BLANK, BARE_BRICK, CONCRETE)), WALL)
-            elif choice < 0.62:
-                add(z, z + length, draw.between(0.9, 1.5), draw.pick((PICKETS, RAIL)), FENCE)
-            elif choice < 0.80:
+            if choice < 0.36:
+                add(z, z + length, draw.between(1.3, 2.8), draw.pick((BLANK, BARE_BRICK, CONCRETE)), WALL)
+            elif choice < 0.68:
+                add(z, z + length, draw.between(1.0, 1.8), draw.pick((PICKETS, RAIL)), FENCE)
+            elif choice < 0.84:
                 add(z, z + length, draw.between(0.9, 1.8), HEDGE, VEGETATION)
             z += length + draw.between(0.5, 5)
             hue, shade = draw.unit(), draw.unit()
     elif scene.kind == "motorway":
         if draw.chance(0.75):
             add(-5, FAR, draw.between(0.75, 0.95), RAIL, FENCE, scene.half_road + 0.5)
-        if draw.chance(0.4):
+        if draw.chance(0.55):
             add(
                 z,
                 z + draw.between(30, 120),
-                draw.between(2.2, 4.0),
+                draw.between(2.6, 4.6),
                 draw.pick((CONCRETE, BARE_BRICK)),
                 WALL,
                 front - 0.5,
@@ -246,7 +246,7 @@ def _barriers(draw: Draw, scene: Scene, side: int, walk: float, front: float) ->
     elif draw.chance(0.42):
         # Railings at the kerb, or a wall in front of a yard.
         if draw.chance(0.55):
-            add(z, z + draw.between(8, 22), 1.0, RAIL, FENCE, scene.half_road + 0.35)
+            add(z, z + draw.between(8, 22), 1.1, RAIL, FENCE, scene.half_road + 0.35)
         else:
             style = draw.pick((BLANK, BARE_BRICK, CONCRETE))
             add(

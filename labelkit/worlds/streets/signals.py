@@ -61,7 +61,8 @@ def sign(variant: int) -> Sprite:
 def traffic_light(lit: int) -> Sprite:
     """A signal head with one of three lamps lit, its lower edge at height 0."""
     board = Board(-0.22, 0.22, 0.0, 1.05, 64)
-    board.polygon([(-0.21, 0.01), (0.21, 0.01), (0.21, 1.04), (-0.21, 1.04)], (0.07, 0.08, 0.08))
+    board.polygon([(-0.22, 0.0), (0.22, 0.0), (0.22, 1.05), (-0.22, 1.05)], (0.80, 0.80, 0.74))  # a light rim
+    board.polygon([(-0.18, 0.04), (0.18, 0.04), (0.18, 1.01), (-0.18, 1.01)], (0.07, 0.08, 0.08))
     for lamp, colour in enumerate(_LAMPS):
         shown = colour if lamp == lit else tuple(0.16 * value + 0.02 for value in colour)
         board.ellipse((0, 0.85 - 0.33 * lamp), (0.14, 0.14), shown)

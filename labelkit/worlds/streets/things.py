@@ -1,4 +1,4 @@
-"""Things that face the camera, and the shadows they cast."""
+"""Things that face the camera."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 
 from labelkit.worlds.streets import figures, plants, signals, vehicles
 from labelkit.worlds.streets.camera import Camera, Canvas, middles
-from labelkit.worlds.streets.domains import Look
-from labelkit.worlds.streets.ground import shade_patch
 from labelkit.worlds.streets.scene import Scene, Thing
 from labelkit.worlds.streets.shapes import Sprite
 
@@ -35,41 +33,6 @@ def sprite_of(thing: Thing, scene: Scene) -> tuple[Sprite, bool]:
     slope = abs(offset) / max(thing.z, 1.0)
     choice = min(range(len(vehicles.SLOPES)), key=lambda index: abs(vehicles.SLOPES[index] - slope))
     return vehicles.vehicle(thing.kind, choice), offset < 0
-
-
-def paint_shadow(
-    x: np.ndarray, camera: Camera, scene: Scene, look: Look, thing: Thing, seconds: float, light: np.ndarray
-) -> None:
-    """Put the shadow of a thing into `light`: a contact shadow always, a cast one when the sun shines."""
-    if not thing.footprint[0]:
-        return
-    at_x, ahead = thing.x + thing.vx * seconds, thing.z + thing.vz * seconds - camera.z
-    half, length = thing.footprint
-    if ahead < 0.5 or camera.focal * half < 2.5 * ahead:  # hardly a pixel
-        return
-    sunny = look.shade < 0.8
-    if length > 2.5:  # a vehicle: all of its underside
-        shade_patch(x, camera, light, (at_x, ahead + length * 0.42), (half * 1.35, length * 0.70), 0.0, 0.62)
-    elif thing.kind not in ("bar", "tree"):
-        shade_patch(x, camera, light, (at_x, ahead + 0.05), (half * 1.3, 0.35), 0.0, 0.40)
-    elif thing.kind == "tree" and not sunny:
-        shade_patch(x, camera, light, (at_x, ahead), (half, half), 0.0, 0.15, 1.0)
-    if sunny and thing.height:
-        shift = -scene.sun_side * scene.sun_slope * thing.height
-        back = scene.sun_skew * shift * scene.sun_side
-        dark = 1 - look.shade
-        if thing.kind == "tree":
-            shade_patch(x, camera, light, (at_x + shift, ahead + back), (half * 1.15, half * 1.15), 0.0, dark, 0.9)
-        elif length > 2.5:
-            shade_patch(
-                x, camera, light, (at_x + shift * 0.5, ahead + length * 0.45), (half * 1.1, length * 0.6), 0.0, dark
-            )
-        else:
-            # A narrow shadow, leaning away from the sun.
-            reach = max(abs(back), abs(shift) * 0.25, 0.25) / 2
-            centre = (at_x + shift / 2, ahead + (back / 2 if back else 0.0))
-            shear = shift / (2 * reach) * (1 if back >= 0 else -1)
-            shade_patch(x, camera, light, centre, (max(half, 0.12) * 1.2, reach), shear, dark)
 
 
 def paint_thing(

@@ -1,0 +1,52 @@
+"""The builder's warnings are errors, and a book that could not be built does not replace the one that is there."""
+
+import shutil
+
+import pytest
+import yaml
+from synthetic import code, executed_chapter, notebook, repository, save
+
+from labelkit.publish import book
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A miniature repository with one chapter, two pages and next to no library, so that building takes seconds."""
+    repository(tmp_path, with_records=False, chapters=("ocr",))
+    for path in (tmp_path / "labelkit").iterdir():
+        if path.name not in ("worlds", "__init__.py"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    chapters = [{"caption": "Chapters", "chapters": [{"glob": "notebooks/*"}]}]
+    reference = [{"caption": "Reference", "chapters": [{"file": "book/bibliography"}]}]
+    toc = {"format": "jb-book", "root": "book/index", "parts": chapters + reference}
+    (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (tmp_path / "book" / "index.md").write_text("# Start\n\n[The chapter](../notebooks/ocr.ipynb).\n")
+    return tmp_path
+
+
+def test_a_good_book_is_published_and_a_bad_one_leaves_it_alone(root):
+    start = book.build(root)
+    chapter = start.parent / "notebooks" / "ocr.html"
+    assert start.name == "index.html" and "three steps" in chapter.read_text(encoding="utf-8")
+    before = {path: path.read_bytes() for path in start.parent.rglob("*.html")}
+
+    page = root / "book" / "index.md"
+    for text, words in (
+        ("# Start\n\n{ref}`nowhere`\n", "undefined label: 'nowhere'"),
+        ("# Start\n\n{cite}`nobody2020`\n", "nobody2020"),
+        ('# Start\n\n<a href="../nowhere.html">x</a>\n', "../nowhere.html leads nowhere"),
+    ):
+        page.write_text(text)
+        for _ in range(2):  # a second attempt must not pass because the builder has read the page already
+            with pytest.raises(RuntimeError, match=words):
+                book.build(root)
+    page.write_text("# Start\n")
+    broken = {"output_type": "error", "ename": "ValueError", "evalue": "no", "traceback": []}
+    save(notebook(code("x = 1", ["parameters"], [broken], 1)), root / "notebooks" / "ocr.ipynb")
+    with pytest.raises(ValueError, match=r"ocr.ipynb: cell 1 ended in ValueError"):
+        book.build(root)
+    assert {path: path.read_bytes() for path in start.parent.rglob("*.html")} == before
+
+    save(executed_chapter("<p>another table</p>"), root / "notebooks" / "ocr.ipynb")
+    book.build(root)
+    assert "another table" in chapter.read_text(encoding="utf-8")
