@@ -54,7 +54,7 @@ class Results:
         return keys[0] + (BEST_ON_VAL if self.checkpoint == "best-on-val" else "")
 
     def scores(self, data: str, arm: str, metric: str = "miou") -> dict[int, float]:
-        """Seed to a metric: ``miou``, ``accuracy``, ``miou_rarest_third``, ``iou:<class>``, ``series:<name>:last``..."""
+        """Seed to a metric: ``miou``, ``accuracy``, ``miou_rarest_third``, ``iou:<class>``, ``series:<name>:last``."""
         protocol = self.protocol(data)
         return {seed: value(self.record(data, arm, seed), metric, protocol) for seed in self.seeds(data, arm)}
 
@@ -83,7 +83,7 @@ class Results:
         return np.array([[np.nan if v is None else v for v in row] for row in rows], dtype=float)
 
     def table(self, data: str, arms: Sequence[str] | None = None) -> Any:
-        """A pandas table of arms: mIoU of last and best-on-val weights, rarest third, seconds; mean ± sd over seeds."""
+        """A pandas table of arms: mIoU of last and best-on-val weights, rarest third, cost; mean ± sd over seeds."""
         import pandas
 
         rows = []

@@ -41,5 +41,7 @@ __all__ = [
     "published_table",
     "seed_curve",
     "show",
+    "source",
+    "table",
     "verdict_card",
 ]

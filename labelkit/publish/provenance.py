@@ -35,7 +35,7 @@ def facts(records: list[dict]) -> list[tuple[str, list[str]]]:
 
     commits = distinct(_commit(r["code"]) for r in records)
     devices = distinct(_device(r["device"]) for r in records)
-    versions = distinct(f"{name} {version}" for r in records for name, version in r["versions"].items())
+    versions = distinct(f"{name} {version}" for r in records for name, version in r["versions"].items() if version)
     seeds = sorted({r["seed"] for r in records})
     protocols = distinct(name.removesuffix("/best-on-val") for r in records for name in r["metrics"])
     data = distinct(
@@ -91,7 +91,7 @@ def provenance(records: list[dict]) -> str:
         elif name in ("Seeds", "Computing time", "Run on", "Versions", "Device"):
             cell = escape(", ".join(values))
         else:
-            cell = " ".join(f"<code>{escape(value)}</code>" for value in values)
+            cell = ", ".join(f"<code>{escape(value)}</code>" for value in values)
         rows.append(f"<div><dt>{escape(name)}</dt><dd>{cell}</dd></div>")
     return f'<aside class="provenance"><h4>Provenance</h4><dl>{"".join(rows)}</dl></aside>'
 

@@ -180,11 +180,14 @@ def _effects(verdicts: tuple[Verdict, ...], contrast: str) -> str:
     out = []
     for verdict in verdicts:
         effect = next((effect for effect in verdict.effects if effect.name == contrast), None)
-        data = f"{markup(verdict.data)}: " if len(verdicts) > 1 else ""
-        if effect is None or not effect.n:
-            out.append(f"{data}{effect.status if effect else verdict.status}")
+        if effect is not None and effect.n:
+            what = f"[{markup(effect.text())}]{{.effect}} <small>{effect.n} seeds</small>"
+        elif verdict.status == "refused":
+            # The reason begins with the name of the contrast at fault; the others of the claim have none.
+            what = f"refused: {markup(verdict.reason)}" if verdict.reason.startswith(contrast) else "–"
         else:
-            out.append(f"{data}[{markup(effect.text())}]{{.effect}} <small>{effect.n} seeds</small>")
+            what = effect.status if effect else verdict.status
+        out.append(f"{markup(verdict.data)}: {what}" if len(verdicts) > 1 else what)
     return "<br>".join(out) or "–"
 
 
