@@ -85,22 +85,20 @@ def run(
 
 
 @app.command()
-def report(
-    out: Annotated[Path, typer.Option(help="Folder for the pages.")] = Path("build/pages"),
-) -> None:
-    """Write the pages that are made from records: scoreboard, results, execution, published numbers; print the
-    verdicts."""
+def report() -> None:
+    """Print the verdict on every claim from the committed records; ``make book`` makes the pages of them."""
     from labelkit import verdicts
-    from labelkit.papers import load_papers
-    from labelkit.publish import pages
-    from labelkit.runs import ROOT
+    from labelkit.papers import ROOT, load_papers
 
-    pages.write(out)
-    for paper in load_papers().values():
-        records = verdicts.load_records(sorted((ROOT / "data" / "results" / paper.paper).glob("*.jsonl")))
-        for data in sorted({record["data"] for record in records}):
-            for claim in paper.claims:
-                print(f"{paper.paper:12} {claim.id:4} {data:10} {verdicts.judge(claim, records, data).status}")
+    for name, paper in load_papers().items():
+        folder = ROOT / "data" / "results" / name
+        records = verdicts.load_records(folder) if folder.is_dir() else []
+        for data, found in verdicts.judge_paper(paper, records).items():
+            for verdict in found:
+                effects = "; ".join(f"{effect.name}: {effect.text()}" for effect in verdict.effects)
+                print(f"{name:12} {verdict.claim:4} {data:10} {verdict.status:13} {effects or verdict.reason}")
+        if not records:
+            print(f"{name:12} no records yet: make lesson PAPER={name}")
 
 
 @app.command()

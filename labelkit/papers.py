@@ -125,6 +125,8 @@ class Published(_Strict):
     run: Text | None = None
     status: Status
     source: Text
+    claims: list[Text] = []
+    """Claims beside which the scoreboard prints this number."""
 
     @property
     def status_words(self) -> str:
@@ -150,6 +152,10 @@ class Paper(_Strict):
     def _no_repeats(self) -> Paper:
         _refuse_repeats("claim id", [claim.id for claim in self.claims])
         _refuse_repeats("published label", [f"{row.label} ({row.metric})" for row in self.published])
+        known = {claim.id for claim in self.claims}
+        for row in self.published:
+            if unknown := sorted(set(row.claims) - known):
+                raise ValueError(f"published number {row.label!r} names claim {unknown[0]!r}, which is not registered")
         return self
 
     def claim(self, claim_id: str) -> Claim:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from labelkit.papers import STATUS_WORDS, exact_tests, load_paper, load_papers
+from labelkit.papers import ROOT, STATUS_WORDS, exact_tests, load_paper, load_papers
 
 SHEET = """
 paper: tiny
@@ -89,6 +89,20 @@ def test_other_contents_than_a_mapping(tmp_path):
 def test_a_repeated_claim_id_is_refused(tmp_path):
     claim = SHEET[SHEET.index("  - id: T1") : SHEET.index("published:")]
     assert "claim id 'T1' is used more than once" in sentence(tmp_path, SHEET.replace(claim, claim + claim))
+
+
+def test_a_published_number_may_not_name_an_unregistered_claim(tmp_path):
+    assert "names claim 'T7'" in sentence(
+        tmp_path, SHEET.replace("source: somewhere}", "source: somewhere, claims: [T7]}")
+    )
+
+
+def test_every_exact_claim_names_a_test_that_exists():
+    for paper in load_papers().values():
+        for claim, test in exact_tests(paper).items():
+            file, _, name = test.partition("::")
+            text = (ROOT / file).read_text(encoding="utf-8")
+            assert f"def {name or 'test_'}" in text, f"{paper.paper} {claim}"
 
 
 def test_a_missing_sheet_names_those_that_are_there(tmp_path):

@@ -18,6 +18,9 @@ from labelkit import cli, provenance, runs
 from labelkit.experiments import cps
 from labelkit.experiments.segmentation import load_data
 from labelkit.metrics.protocols import whole_image
+from labelkit.publish import parameters
+
+FILES = sorted((runs.ROOT / "data" / "runs").glob("*/*.yaml"))
 
 SMALL = {
     "paper": "cps",
@@ -203,14 +206,22 @@ def test_a_corrupt_record_is_named(finished, tmp_path):
         runs.records(copied)
 
 
-@pytest.mark.parametrize(
-    "file", sorted((runs.ROOT / "data" / "runs").glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}"
-)
+@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_committed_run_files_validate(file):
     loaded = runs.load(file)
     assert loaded.paper == file.parent.name and loaded.run == file.stem
     if loaded.budget == "full":
         assert {"expected", "hardware", "gpu_hours"} <= set(loaded.about)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_shell_and_notebook_make_the_same_run_of_a_file(file):
+    """A key that the file leaves out must mean the same in the notebook's parameters cell and in the settings."""
+    notebook = runs.ROOT / "notebooks" / f"{file.parent.name}.ipynb"
+    values = yaml.safe_load(file.read_text())
+    shell, page = runs.parse(values), runs.parse(parameters.defaults(notebook) | values)
+    unread = {"jobs", "results"}  # they shape no number
+    assert shell.model_dump(exclude=unread) == page.model_dump(exclude=unread)
 
 
 def test_code_digest_ignores_comments_and_follows_imports(tmp_path):

@@ -199,7 +199,7 @@ def _bare(verdict: Verdict) -> str:
 
 def _published(line: Line) -> str:
     """Published numbers that the sheet ties to this claim."""
-    rows = [row for row in line.paper.published if line.claim.id in (getattr(row, "claims", None) or [])]
+    rows = [row for row in line.paper.published if line.claim.id in row.claims]
     if not rows and line.paper.published:
         return "[published numbers](published.md)"
     return "<br>".join(f"{markup(row.label)}: {value(row)} <small>({row.status_words})</small>" for row in rows)
