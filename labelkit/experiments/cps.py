@@ -149,9 +149,14 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         seed=seed,
         steps=settings.steps * chosen.compute,
         images_a_step=settings.batch_size * len(streams),
-        observe=lambda: observe(method, parts, split.unlabelled[:32], context.device),
+        observe=lambda: observe(method, parts, spread(split.unlabelled, 32), context.device),
         network=method.network_a,
     )
+
+
+def spread(indices: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """About ``count`` of the indices at equal distances: neighbours in a filmed sequence are nearly one picture."""
+    return indices[:: max(1, len(indices) // count)][:count]
 
 
 def observe(method: nn.Module, data: Data, indices: tuple[int, ...], device: str) -> dict[str, float]:
