@@ -53,18 +53,18 @@ chapters: $(VENV)/.complete  ## run every chapter at the smoke budget, into buil
 book: $(VENV)/.complete  ## build the book from the committed lesson executions
 	@$(PY) -m labelkit.publish.book
 
-test: book  ## the whole test suite (PYTEST="-k name" narrows it)
-	@$(PY) -m pytest $(PYTEST)
+test: $(VENV)/.complete  ## the whole test suite, with the book that it looks at (PYTEST="-k name" narrows it)
+	@status=0
+	$(PY) -m labelkit.publish.book || status=$$?
+	$(PY) -m pytest $(PYTEST) || status=$$?
+	exit $$status
 
 lint: $(VENV)/.complete  ## ruff: rules and format
 	@$(PY) -m ruff check labelkit tests $(wildcard benchmarks)
 	$(PY) -m ruff format --check labelkit tests $(wildcard benchmarks)
 
-bench: $(VENV)/.complete  ## speed and memory, as ratios within one run
-	@for file in $(wildcard benchmarks/*.py); do
-		case $$file in */__init__.py) continue;; esac
-		echo "== $$file"; $(PY) $$file
-	done
+bench: $(VENV)/.complete  ## speed and memory, as ratios within one run, into build/benchmarks (STORE=1: also the files in data/results that claims read)
+	@$(PY) -m labelkit.publish.benchmarks $(if $(STORE),--store)
 
 lesson: $(VENV)/.complete  ## make lesson PAPER=cps: run one chapter at the lesson budget; on success replace its committed execution and records
 	@if [ -z "$(PAPER)" ]; then echo "Name the chapter: make lesson PAPER=cps" >&2; exit 2; fi

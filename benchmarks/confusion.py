@@ -4,12 +4,12 @@ Needs the extra ``bench``. Prints milliseconds a map and the ratio of one run; `
 """
 
 import argparse
-import json
 import time
 
 import torch
 
 from labelkit.metrics.confusion import ConfusionMatrix
+from labelkit.publish.benchmarks import write
 
 
 def milliseconds(update, prediction, target, rounds):
@@ -44,8 +44,8 @@ def main() -> None:
     for name, value in taken.items():
         print(f"{name:30} {value:8.1f} ms a map   {value / taken['labelkit, labels checked']:5.1f} x")
     if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"milliseconds": taken}, file, indent=1)
+        figures = {"settings": {"rounds": options.rounds}, "milliseconds": taken}
+        write(options.json, figures, "cpu", torch.get_num_threads(), packages=["torchmetrics"])
 
 
 if __name__ == "__main__":

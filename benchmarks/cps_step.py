@@ -9,7 +9,6 @@ the batch instead of one of the whole. Rounds alternate; the ratio is the median
 """
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from labelkit.losses.cross_entropy import cross_entropy
 from labelkit.methods.cps import CPS
 from labelkit.models.deeplab import DeepLabV3Plus
 from labelkit.models.lesson import LessonNet
+from labelkit.publish.benchmarks import write
 
 
 def main() -> None:
@@ -80,8 +80,7 @@ def main() -> None:
     if args.json:
         settings = {k: v for k, v in vars(args).items() if k != "json"}
         result = {"settings": settings, "cps_seconds": cps, "supervised_seconds": supervised, "ratio": ratio}
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
+        write(args.json, result, args.device, args.threads)
 
 
 if __name__ == "__main__":

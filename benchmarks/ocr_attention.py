@@ -12,7 +12,6 @@ Pixel self-attention at 128 x 128 makes maps of 1 GiB: have 8 GiB free.
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -79,15 +78,6 @@ def measure(kind: str, part: str, args: argparse.Namespace) -> dict:
     return {"mib": peak - before, "seconds": min(times)}
 
 
-def device_name(device: str) -> str:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.get_device_name()
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--channels", type=int, default=512)
@@ -102,13 +92,15 @@ def main() -> None:
     if args.one:
         print(json.dumps(measure(*args.one, args)))
         return
+    from labelkit import provenance
+    from labelkit.publish.benchmarks import write
 
     options = [
         f"--{name}={getattr(args, name)}" for name in ("channels", "grid", "classes", "device", "threads", "repeats")
     ]
     results: dict = {"settings": {k: v for k, v in vars(args).items() if k not in ("json", "one")}}
-    results["device"] = device_name(args.device)
-    print(f"{args.channels} channels, {args.grid}x{args.grid} grid, {args.classes} regions, fp32, {results['device']}")
+    device = provenance.device(args.device, args.threads, 1)["name"]
+    print(f"{args.channels} channels, {args.grid}x{args.grid} grid, {args.classes} regions, fp32, {device}")
     print(f"{'part':<10} {'variant':<15} {'peak MiB':>9} {'seconds':>9}")
     for part in ("attention", "block"):
         for kind in ("ocr", "self-attention"):
@@ -124,8 +116,7 @@ def main() -> None:
         results[part]["ratio"] = ratio
         print(f"{part:<10} {'ratio':<15} {ratio['memory']:>8.1f}x {ratio['time']:>8.1f}x")
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(results, indent=1) + "\n")
+        write(args.json, results, args.device, args.threads)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """What a street scene costs: milliseconds per image, and a batch beside a training step of the lesson network.
 
-Run: python benchmarks/streets_speed.py
+Run: python benchmarks/streets_speed.py [--json PATH]
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 
 import torch
 
+from labelkit.publish.benchmarks import write
 from labelkit.worlds.streets import StreetClips, Streets
 
 
@@ -57,15 +59,21 @@ def training_step(batch: int, height: int, width: int) -> float | None:
 
 def main() -> None:
     """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", help="write the results there")
+    options = parser.parse_args()
     torch.set_num_threads(1)
     drawn, kept = per_image(96, 128, 64, 5), per_image(96, 128, 64, 5, keep_mib=128)
     print(f"still  96x128   {drawn:8.2f} ms drawn, {kept:.2f} ms from memory")
-    print(f"still 512x1024  {per_image(512, 1024, 4, 3):8.2f} ms drawn")
+    large = per_image(512, 1024, 4, 3)
+    print(f"still 512x1024  {large:8.2f} ms drawn")
     clips = StreetClips("train", 8)
-    print(
-        f"clip  96x128x6  {milliseconds(lambda: [clips[index] for index in range(8)], 3) / 8:8.2f} ms drawn, with flow"
-    )
+    clip = milliseconds(lambda: [clips[index] for index in range(8)], 3) / 8
+    print(f"clip  96x128x6  {clip:8.2f} ms drawn, with flow")
     step = training_step(8, 96, 128)
+    figures = {"still": drawn, "still_from_memory": kept, "still_512x1024": large, "clip": clip, "training_step": step}
+    if options.json:
+        write(options.json, {"milliseconds": figures}, "cpu", 1)
     if step is None:
         print("labelkit.models.lesson is missing: no ratio")
         return

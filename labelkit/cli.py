@@ -23,10 +23,17 @@ def main() -> None:
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:
-        app(arguments, prog_name="labelkit")
-    except KeyboardInterrupt:
+        sys.exit(app(arguments, prog_name="labelkit", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted; finished cells are kept, the same command continues", 130)
+    except SystemExit as stop:
+        if isinstance(stop.code, int) and stop.code == 143:  # SIGTERM
+            _fail(str(stop) if str(stop) != "143" else "stopped; the same command continues", 143)
+        raise
     except Exception as error:
+        if hasattr(error, "exit_code") and hasattr(error, "show"):  # a mistake in the call itself
+            error.show()
+            sys.exit(error.exit_code)
         if debug:
             raise
         sentence = " ".join(str(error).split()) or type(error).__name__

@@ -43,51 +43,86 @@ class OfficialCode(_Strict):
 
 
 class Contrast(_Strict):
-    """One comparison, computed per seed: the weighted sum of a metric over arms.
+    """One comparison, computed per seed: the weighted sum of a metric over arms, held against a bar.
 
     Attributes:
         name: what is compared, in a few words.
-        weights: weight of each arm. They add up to 0 for a level such as ``miou``, so that the effect is a difference.
-        metric: ``miou``, ``accuracy``, ``miou_rarest_third``, ``iou:<class>``, or ``series:<name>:gain`` (last minus
-            first evaluation of that series) or ``series:<name>:last``.
-        direction: ``greater`` if the claim says that the effect is above 0, ``less`` if below.
+        weights: weight of each arm. They add up to 0, so that the effect is a difference, unless a bar is given: then
+            they may also make a level, such as ``{"image-tags": 1}`` for "tag accuracy above 0.9".
+        metric: a number of the record under the contrast's protocol: a plain name (``miou``, ``vpq``, ``accuracy``), or
+            names joined by colons that lead into nested groups (``iou:road``, ``ap:50:car``). ``series:<name>:gain``
+            is the last minus the first evaluation of a series of training, ``series:<name>:last`` the last one.
+        protocol: what the record's key of metrics says after the name of the data, e.g. ``test/whole-image``; needed
+            only where records hold several.
+        direction: ``greater`` if the claim says that the effect is above the bar, ``less`` if below.
+        bar: in the metric's own scale. -0.005 with ``greater`` says "at least as good, but for half a point".
+        unit: ``points`` for fractions, which pages show times 100; ``fraction`` for fractions shown as they are; else
+            the unit of the metric in words, e.g. ``ms``.
         steps: ``equal`` refuses to compare arms that trained for different numbers of steps.
     """
 
     name: Text
     weights: Annotated[dict[Text, float], Field(min_length=1)]
-    metric: Annotated[str, Field(pattern=r"^(miou|accuracy|miou_rarest_third|iou:.+|series:[^:]+:(gain|last))$")] = (
-        "miou"
-    )
+    metric: Annotated[str, Field(pattern=r"^[a-z0-9_]+(:[^:]+)*$")] = "miou"
+    protocol: Text | None = None
     direction: Literal["greater", "less"] = "greater"
+    bar: Annotated[float, Field(allow_inf_nan=False)] = 0.0
+    unit: Text = "points"
     steps: Literal["equal", "may differ"] = "equal"
 
     @model_validator(mode="after")
-    def _a_difference(self) -> Contrast:
-        if not self.metric.startswith("series:") and abs(sum(self.weights.values())) > 1e-9:
-            raise ValueError(f"the weights of a {self.metric} contrast must add up to 0")
+    def _known_series_and_a_difference(self) -> Contrast:
+        parts = self.metric.split(":")
+        if parts[0] == "series" and (len(parts) != 3 or parts[2] not in ("gain", "last")):
+            raise ValueError(f"metric {self.metric!r} is none; a series is series:<name>:gain or series:<name>:last")
+        if parts[0] != "series" and not self.is_difference and "bar" not in self.model_fields_set:
+            raise ValueError(f"the weights of a {self.metric} contrast must add up to 0, or a bar must be given")
         return self
+
+    @property
+    def is_difference(self) -> bool:
+        """Whether the effect is a difference, of arms or of the two ends of a series, and not a level."""
+        return abs(sum(self.weights.values())) <= 1e-9 or self.metric.endswith(":gain")
 
 
 class Measurement(_Strict):
-    """A ratio that a benchmark stored, and the size that the claim asks for.
+    """A number that a benchmark stored, and the size that the claim asks for.
 
     Attributes:
         name: what is measured, in a few words.
         value: key in the benchmark's JSON file; dots lead into nested objects.
-        at_least: the claim holds if the measured value is at least this.
+        at_least, at_most: the claim holds if the measured value is at least, or at most, this. One of the two.
+        unit: of the value; ``times`` for a ratio.
     """
 
     name: Text
     value: Text
-    at_least: float
+    at_least: float | None = None
+    at_most: float | None = None
+    unit: Text = "times"
+
+    @model_validator(mode="after")
+    def _one_bar(self) -> Measurement:
+        if (self.at_least is None) == (self.at_most is None):
+            raise ValueError(f"measurement {self.name!r} needs either at_least or at_most")
+        return self
+
+    @property
+    def bar(self) -> float:
+        """The value asked for."""
+        return self.at_most if self.at_least is None else self.at_least
+
+    @property
+    def asked(self) -> str:
+        """What is asked for, in words: ``at least 5``."""
+        return f"{'at most' if self.at_least is None else 'at least'} {self.bar:g}"
 
 
 class Claim(_Strict):
     """One statement that can turn out wrong.
 
     ``paired`` claims have contrasts over seeds, ``exact`` claims name the test that proves them, ``measured`` claims
-    read ratios from a benchmark's JSON file (``source``, relative to the repository root).
+    read numbers from a benchmark's JSON file (``source``, relative to the repository root).
     """
 
     id: Text

@@ -22,10 +22,15 @@ def digest(value: Any) -> str:
 
 
 @lru_cache
-def sources(paper: str) -> tuple[Path, ...]:
-    """The files of labelkit that an experiment reaches through its imports, itself included, sorted."""
+def sources(paper: str, *modules: str) -> tuple[Path, ...]:
+    """The files of labelkit that an experiment reaches through its imports, itself included, sorted.
+
+    Args:
+        paper: name of the experiment.
+        modules: dotted names of modules that it finds by name at run time, such as that of its data.
+    """
     found: set[Path] = set()
-    waiting = [PACKAGE / "experiments" / f"{paper}.py"]
+    waiting = [PACKAGE / "experiments" / f"{paper}.py", *(file for name in modules for file in _files(name))]
     while waiting:
         path = waiting.pop()
         if path in found:
@@ -51,9 +56,9 @@ def _files(module: str) -> list[Path]:
 
 
 @lru_cache
-def code_digest(paper: str) -> str:
+def code_digest(paper: str, *modules: str) -> str:
     """Digest of the code that an experiment reaches. Comments, docstrings and layout do not count."""
-    return digest([[str(path.relative_to(PACKAGE)), _meaning(path)] for path in sources(paper)])
+    return digest([[str(path.relative_to(PACKAGE)), _meaning(path)] for path in sources(paper, *modules)])
 
 
 def _meaning(path: Path) -> str:
@@ -62,16 +67,16 @@ def _meaning(path: Path) -> str:
         body = getattr(node, "body", None)
         first = body[0] if isinstance(body, list) and body else None
         if isinstance(first, ast.Expr) and isinstance(getattr(first.value, "value", None), str):
-            body[0] = ast.Pass()
+            body[:1] = [] if len(body) > 1 else [ast.Pass()]
     return ast.unparse(tree)
 
 
 @lru_cache
-def code(paper: str) -> dict[str, Any]:
+def code(paper: str, *modules: str) -> dict[str, Any]:
     """Commit of the checkout, whether the files that the experiment reaches differ from it, and their digest."""
     commit = _git("rev-parse", "HEAD")
-    changed = _git("status", "--porcelain", "--", *(str(path) for path in sources(paper))) if commit else None
-    return {"commit": commit, "dirty": bool(changed) if commit else None, "digest": code_digest(paper)}
+    changed = _git("status", "--porcelain", "--", *(str(path) for path in sources(paper, *modules))) if commit else None
+    return {"commit": commit, "dirty": bool(changed) if commit else None, "digest": code_digest(paper, *modules)}
 
 
 def _git(*arguments: str) -> str | None:

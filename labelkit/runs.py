@@ -5,26 +5,42 @@ all, and is never computed again while its key (parameters, code, data) stays th
 flight and nothing else.
 """
 
-import importlib
+import contextlib
 import json
+import math
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from labelkit import provenance
+from labelkit import provenance, workers
+from labelkit.experiments.data import find
 from labelkit.experiments.settings import Context, Outcome, RunSettings
 from labelkit.progress import Progress
+from labelkit.runfiles import experiment, load, papers, parse
+
+__all__ = [
+    "cells",
+    "context",
+    "execute",
+    "experiment",
+    "folder",
+    "load",
+    "papers",
+    "parse",
+    "record_path",
+    "records",
+    "weights",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = 1
+NOT_IN_KEY = {"arms", "data", "seeds", "jobs", "results", "about"}
+"""Keys of a run file that do not shape the number of a single cell."""
 
 
 class RunFailed(RuntimeError):
@@ -45,84 +61,6 @@ class Cell:
         return f"{self.data}--{self.arm.replace('/', '_')}--s{self.seed}"
 
 
-def papers() -> list[str]:
-    """Papers that have an experiment, by the files in ``labelkit/experiments``."""
-    folder = Path(__file__).parent / "experiments"
-    found = (path.stem for path in folder.glob("*.py") if "\nARMS" in path.read_text())
-    return sorted(found)
-
-
-def experiment(paper: str) -> Any:
-    """The module ``labelkit.experiments.<paper>``.
-
-    Raises:
-        ValueError: no such paper; lists those there are.
-    """
-    if paper not in papers():
-        raise ValueError(f"paper {paper!r} has no experiment; there are: {', '.join(papers())}")
-    return importlib.import_module(f"labelkit.experiments.{paper}")
-
-
-def load(path: str | os.PathLike, overrides: Mapping[str, Any] | None = None) -> RunSettings:
-    """Read and validate a run file.
-
-    Args:
-        path: YAML file with flat keys.
-        overrides: keys that replace those of the file.
-
-    Raises:
-        FileNotFoundError, ValueError: one sentence that names the file, the key and what was expected.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such run file")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{path}: expected keys and values, found {type(values).__name__}")
-    return parse({**values, **(overrides or {})}, source=str(path))
-
-
-def parse(values: Mapping[str, Any], source: str = "parameters") -> RunSettings:
-    """Validate the values of a run file, or a chapter's parameters.
-
-    Raises:
-        ValueError: names ``source``, the key, the value and what was expected.
-    """
-    if not isinstance(values.get("paper"), str):
-        raise ValueError(f"{source}: key 'paper' is missing or not a name; there are: {', '.join(papers())}")
-    module = experiment(values["paper"])
-    try:
-        settings = module.Settings(**values)
-    except ValidationError as error:
-        raise ValueError(f"{source}: {_first_problem(error, module.Settings)}") from error
-    unknown = [arm for arm in settings.arms if arm not in module.ARMS]
-    if unknown:
-        raise ValueError(f"{source}: arms names {unknown[0]!r}; expected some of {', '.join(module.ARMS)}")
-    for key in ("arms", "seeds", "data"):
-        listed = getattr(settings, key)
-        if len(set(listed)) < len(listed):
-            raise ValueError(f"{source}: {key} names an entry twice: {listed}")
-    return settings
-
-
-def _first_problem(error: ValidationError, model: type[RunSettings]) -> str:
-    problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; expected some of {', '.join(model.model_fields)}"
-    if problem["type"] == "missing":
-        return f"key {key!r} is missing"
-    hint = (
-        " (YAML reads 1e-3 as text: write 1.0e-3)"
-        if isinstance(problem["input"], str) and "number" in problem["msg"]
-        else ""
-    )
-    return f"key {key!r} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}{hint}"
-
-
 def folder(settings: RunSettings) -> Path:
     """Where the records of a run lie."""
     return Path(settings.results) if settings.results else ROOT / "build" / "records" / settings.paper / settings.run
@@ -131,12 +69,10 @@ def folder(settings: RunSettings) -> Path:
 def cells(settings: RunSettings) -> list[Cell]:
     """All cells of a run, with the keys under which their records are kept. Reads the data sets' fingerprints."""
     module, here = experiment(settings.paper), context(settings)
-    code = provenance.code_digest(settings.paper)
-    shared = settings.model_dump(exclude={"arms", "data", "seeds", "jobs", "results", "about"}) | {
-        "device": here.device
-    }
+    shared = settings.model_dump(exclude=NOT_IN_KEY) | {"device": here.device, "processes": here.world_size}
     found = []
     for data in settings.data:
+        code = provenance.code_digest(settings.paper, find(data).module)
         fingerprint = module.fingerprint(data, settings, here)
         for arm in settings.arms:
             for seed in settings.seeds:
@@ -146,8 +82,25 @@ def cells(settings: RunSettings) -> list[Cell]:
 
 
 def context(settings: RunSettings) -> Context:
-    """Where a run of these settings would happen: device, folders, the user's data. For chapters that look at data."""
-    return _context(settings, folder(settings))
+    """Where a run of these settings happens: device, folders, the user's data, this process among others.
+
+    Raises:
+        ValueError: a GPU is asked for and there is none.
+    """
+    import torch
+
+    kind = settings.device
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device is 'cuda', but torch sees no GPU; use 'auto' or 'cpu'")
+    if kind == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    # What cells share depends on the code that made it; the data of a cell do not enter.
+    shared = folder(settings) / "shared" / f"{provenance.code_digest(settings.paper)[:8]}-{kind}"
+    rank, world_size = (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if launched() else (0, 1)
+    if kind == "cuda" and launched():
+        kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    root = os.environ.get("LABELKIT_DATA")
+    return Context(kind, folder(settings), shared, "", Path(root) if root else None, rank, world_size)
 
 
 def record_path(settings: RunSettings, cell: Cell) -> Path:
@@ -185,7 +138,7 @@ def weights(settings: RunSettings, arm: str, data: str, seed: int) -> dict[str, 
         if (cell.arm, cell.data, cell.seed) == (arm, data, seed):
             path = _workspace(settings, cell) / "weights.pt"
             if not path.is_file():
-                raise ValueError(f"{path}: no weights; run the cell first")
+                raise ValueError(f"{path}: no weights of this cell; delete its record and run it again")
             return torch.load(path, map_location="cpu", weights_only=True)
     raise ValueError(f"run {settings.run!r} has no cell with arm {arm!r}, data {data!r}, seed {seed}")
 
@@ -203,30 +156,68 @@ def execute(settings: RunSettings, show_progress: bool = True) -> list[dict[str,
     Raises:
         RunFailed: some cells failed; names the first and its log. The records of all others are kept.
     """
-    import torch
-
     target = folder(settings)
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(f"{target}: the results folder cannot be made ({error.strerror})") from error
-    if not os.access(target, os.W_OK):
-        raise OSError(f"{target}: the results folder cannot be written; give another with the key 'results'")
+    _make_writable(target)
     todo = [cell for cell in cells(settings) if not record_path(settings, cell).exists()]
-    label = f"{settings.paper} {settings.run}"
     if todo:
-        (target / "shared").mkdir(exist_ok=True)
-        torch.set_num_threads(settings.threads)
-        experiment(settings.paper).prepare(settings, context(settings))
-    with Progress(max(len(todo), 1), label, "cell") if show_progress and todo else _Silent() as progress:
-        parallel = settings.jobs > 1 and len(todo) > 1 and "RANK" not in os.environ
-        failed = _in_processes(settings, todo, progress) if parallel else _one_by_one(settings, todo, progress)
+        _prepare(settings)
+    label = f"{settings.paper} {settings.run}"
+    with (
+        _processes(settings) as wait,
+        Progress(max(len(todo), 1), label, "cell") if show_progress and todo else _Silent() as progress,
+    ):
+        parallel = settings.jobs > 1 and len(todo) > 1 and not launched()
+        run_all = _in_processes if parallel else _one_by_one
+        failed = run_all(settings, todo, progress, wait)
     if failed:
         cell, reason = failed[0]
         raise RunFailed(
             f"{len(failed)} of {len(todo)} cells failed, first {cell.name}: {reason}; log: {_log(settings, cell)}"
         )
     return records(settings)
+
+
+def _make_writable(target: Path) -> None:
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"{target}: the results folder cannot be made ({error.strerror})") from error
+    if not os.access(target, os.W_OK):
+        raise OSError(f"{target}: the results folder cannot be written; give another with the key 'results'")
+
+
+def _prepare(settings: RunSettings) -> None:
+    """Make what cells share, in the first process alone and before it joins the others."""
+    import torch
+
+    here = context(settings)
+    if here.rank == 0:
+        here.shared.mkdir(parents=True, exist_ok=True)
+        torch.set_num_threads(settings.threads)
+        experiment(settings.paper).prepare(settings, here)
+
+
+def launched() -> bool:
+    """Whether torchrun started this process as one of several."""
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+@contextlib.contextmanager
+def _processes(settings: RunSettings) -> Iterator[Callable[[], None]]:
+    """Join the other processes of torchrun, if any; gives a function that waits for all of them."""
+    if not launched():
+        yield lambda: None
+        return
+    import torch
+
+    kind = context(settings).device
+    if kind != "cpu":
+        torch.cuda.set_device(kind)
+    torch.distributed.init_process_group("gloo" if kind == "cpu" else "nccl")
+    try:
+        yield torch.distributed.barrier
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 class _Silent:
@@ -238,7 +229,9 @@ class _Silent:
     def __exit__(self, *_: object) -> None: ...
 
 
-def _one_by_one(settings: RunSettings, todo: list[Cell], progress: Any) -> list[tuple[Cell, str]]:
+def _one_by_one(
+    settings: RunSettings, todo: list[Cell], progress: Any, wait: Callable[[], None]
+) -> list[tuple[Cell, str]]:
     failed = []
     for done, cell in enumerate(todo):
 
@@ -247,27 +240,21 @@ def _one_by_one(settings: RunSettings, todo: list[Cell], progress: Any) -> list[
 
         problem = _run_cell(settings, cell, on_step)
         failed += [(cell, problem)] if problem else []
+        if problem and launched():  # the other processes wait in a collective that this one has left
+            raise RunFailed(f"{cell.name}: {problem}; log: {_log(settings, cell)}")
+        wait()
         progress.update(done + 1, cell.name)
     return failed
 
 
-def _in_processes(settings: RunSettings, todo: list[Cell], progress: Any) -> list[tuple[Cell, str]]:
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from concurrent.futures.process import BrokenProcessPool
-
+def _in_processes(
+    settings: RunSettings, todo: list[Cell], progress: Any, _wait: Callable[[], None]
+) -> list[tuple[Cell, str]]:
     failed = []
-    spawn = multiprocessing.get_context("spawn")  # fork is not safe once torch has started threads
-    with ProcessPoolExecutor(min(settings.jobs, len(todo)), mp_context=spawn) as pool:
-        waiting = {pool.submit(_run_cell, settings, cell): cell for cell in todo}
-        for done, future in enumerate(as_completed(waiting)):
-            cell = waiting[future]
-            try:
-                problem = future.result()
-            except BrokenProcessPool:
-                problem = "its process was killed; start the run again to continue"
-            failed += [(cell, problem)] if problem else []
-            progress.update(done + 1, cell.name)
+    tasks = [(settings, cell) for cell in todo]
+    for done, (index, problem) in enumerate(workers.run_all(_run_cell, tasks, settings.jobs)):
+        failed += [(todo[index], problem)] if problem else []
+        progress.update(done + 1, todo[index].name)
     return failed
 
 
@@ -289,16 +276,17 @@ def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | N
     try:
         workspace.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
-        here = replace(_context(settings, workspace, distributed=True), identity=cell.key, on_step=on_step)
+        here = replace(context(settings), workspace=workspace, identity=cell.key, on_step=on_step)
         provenance.reset_peak_memory(here.device)
         started, clock = datetime.now(UTC), time.perf_counter()
         outcome = experiment(settings.paper).run(cell.arm, cell.data, cell.seed, settings, here)
         if here.rank == 0:
             record = _record(settings, cell, here, outcome, started, time.perf_counter() - clock)
             write_whole(workspace / "weights.pt", lambda path: torch.save(outcome.weights, path))
-            text = json.dumps(record, indent=1, allow_nan=False, default=float)
+            text = json.dumps(_finite(record), indent=1, allow_nan=False, default=float)
             write_whole(record_path(settings, cell), lambda path: path.write_text(text, encoding="utf-8"))
-            (workspace / "checkpoint.pt").unlink(missing_ok=True)
+            for checkpoint in workspace.glob("checkpoint*.pt"):
+                checkpoint.unlink()
             _log(settings, cell).unlink(missing_ok=True)
             _supersede(settings, cell)
     except Exception as error:
@@ -320,31 +308,25 @@ def _supersede(settings: RunSettings, cell: Cell) -> None:
             old.replace(aside / old.name)
 
 
-def _context(settings: RunSettings, workspace: Path, distributed: bool = False) -> Context:
-    import torch
+def _finite(value: Any, where: str = "record") -> Any:
+    """A copy in which numbers that do not exist (nan) are null.
 
-    kind = settings.device
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device is 'cuda', but torch sees no GPU; use 'auto' or 'cpu'")
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "cpu"
-    rank, world_size = 0, 1
-    if distributed and "RANK" in os.environ:  # started by torchrun
-        rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        if kind == "cuda":
-            kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-            torch.cuda.set_device(kind)
-        if not torch.distributed.is_initialized():
-            torch.distributed.init_process_group("nccl" if kind.startswith("cuda") else "gloo")
-    root = os.environ.get("LABELKIT_DATA")
-    shared = folder(settings) / "shared"
-    return Context(kind, workspace, shared, data_root=Path(root) if root else None, rank=rank, world_size=world_size)
+    Raises:
+        ValueError: a number is infinite; names the entry.
+    """
+    if isinstance(value, Mapping):
+        return {key: _finite(entry, f"{where}.{key}") for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry, f"{where}[{index}]") for index, entry in enumerate(value)]
+    if isinstance(value, float) and math.isinf(value):
+        raise ValueError(f"{where} is infinite; expected a number")
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _record(
     settings: RunSettings, cell: Cell, context: Context, outcome: Outcome, started: datetime, seconds: float
 ) -> dict:
-    parameters = settings.model_dump(exclude={"arms", "data", "seeds", "jobs", "results", "about"})
+    parameters = settings.model_dump(exclude=NOT_IN_KEY)
     return {
         "schema": SCHEMA,
         "paper": settings.paper,
@@ -361,7 +343,7 @@ def _record(
         "split": outcome.split,
         "parameters": parameters,
         "network": {"parameters": outcome.parameters},
-        "code": provenance.code(settings.paper),
+        "code": provenance.code(settings.paper, find(cell.data).module),
         "versions": provenance.versions(),
         "device": provenance.device(context.device, settings.threads, context.world_size),
         "measured": {

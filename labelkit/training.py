@@ -35,11 +35,15 @@ class Interrupted(SystemExit):
 
     def __init__(self, step: int, checkpoint: Path | None):
         super().__init__(143)
+        self.step, self.checkpoint = step, checkpoint
         where = f"resume from {checkpoint}" if checkpoint else "no checkpoint was asked for"
         self.message = f"stopped after step {step}; {where}"
 
     def __str__(self) -> str:
         return self.message
+
+    def __reduce__(self) -> tuple:  # from a worker process to its parent
+        return Interrupted, (self.step, self.checkpoint)
 
 
 def poly(power: float = 0.9) -> Schedule:
@@ -155,6 +159,8 @@ def train(
         _restore(checkpoint, identity, method, optimizer, scaler, history, running, steps)
 
     rank, world_size = _process()
+    if rank and history.step:  # the checkpoint holds the state of the first process; two must not draw the same numbers
+        torch.manual_seed(torch.initial_seed() + history.step)
     step_module: nn.Module = _Step(method)
     if world_size > 1:
         if (
@@ -342,13 +348,14 @@ def _restore(
 
 
 def write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
-    """Write a file whole or not at all: into ``<name>.partial``, flushed to disk, then renamed over the target.
+    """Write a file whole or not at all: into ``<name>.<process>.partial``, flushed to disk, then renamed over the
+    target.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; names the file, and the target keeps its old content.
     """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(partial)

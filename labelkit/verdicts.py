@@ -12,13 +12,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from labelkit.contrasts import MINIMUM_SEEDS, Effect, IncomparableRecords, judge_contrast, t_interval
 from labelkit.papers import ROOT, Claim, Measurement, Paper
-
-if TYPE_CHECKING:
-    import pandas
 
 __all__ = [
     "MINIMUM_SEEDS",
@@ -26,7 +23,6 @@ __all__ = [
     "Effect",
     "IncomparableRecords",
     "Verdict",
-    "card",
     "judge",
     "judge_paper",
     "load_records",
@@ -34,7 +30,6 @@ __all__ = [
 ]
 
 JUDGED_BUDGETS = ("lesson", "full")
-BEST_ON_VAL = "/best-on-val"
 STATUSES = ("supported", "contradicted", "inconclusive", "exact", "not yet run", "not judged", "refused")
 """Every verdict there is; `refused` is given by `judge_paper` where `judge` raises `IncomparableRecords`."""
 
@@ -51,7 +46,7 @@ class Verdict:
         reason: one sentence that says why, for the reader.
         claim: the claim's id.
         data: the data set's name as in the records; empty where the verdict does not rest on records.
-        protocol: metric key that was compared; empty if none.
+        protocol: protocol keys that were compared, with commas; empty if none.
     """
 
     status: str
@@ -99,7 +94,8 @@ def judge(
         claim: the registered claim.
         records: records of one paper; only budgets ``lesson`` and ``full`` are judged.
         data: name of the data set, as in the records' ``data``.
-        protocol: metric key to compare; by default the only one that all records of a contrast share.
+        protocol: protocol to compare, for contrasts that name none: a key of the records' metrics, or what it says
+            after the name of the data; by default the only one that all records of a contrast share.
         checkpoint: ``"last"``, or ``"best-on-val"`` for the checkpoint chosen on the validation images.
         run: name of the run to use, where records of several runs lie together.
         root: folder to which a claim's ``test`` and ``source`` are relative.
@@ -121,10 +117,10 @@ def judge(
     for contrast in claim.contrasts:
         missing = [arm for arm in contrast.weights if not any(r["arm"] == arm for r in judged)]
         if missing and all(any(r["arm"] == arm for r in here) for arm in missing):
-            effects.append(Effect.absent(contrast.name, "not judged"))
+            effects.append(Effect.absent(contrast.name, "not judged", contrast.unit, contrast.bar))
             reasons.append(f"{contrast.name}: only smoke runs of {', '.join(missing)}, and those are never judged")
         elif missing:
-            effects.append(Effect.absent(contrast.name, "not yet run"))
+            effects.append(Effect.absent(contrast.name, "not yet run", contrast.unit, contrast.bar))
             reasons.append(f"{contrast.name}: no records of {', '.join(missing)} on {data}")
         else:
             effect, reason, key = judge_contrast(contrast, judged, protocol, checkpoint)
@@ -162,33 +158,6 @@ def judge_paper(
     return verdicts
 
 
-def card(
-    paper: Paper, records: Sequence[Mapping[str, Any]], data: Sequence[str] | None = None, **options: Any
-) -> pandas.DataFrame:
-    """Claims and verdicts at a glance: one row for each effect, three columns for each data set.
-
-    Returns:
-        A table with ``claim``, ``text``, ``contrast`` and, for each data set, ``effect <data>`` (mIoU points with the
-        95 % interval), ``n <data>`` and ``verdict <data>`` (of the whole claim).
-    """
-    import pandas
-
-    verdicts = judge_paper(paper, records, data, **options)
-    rows = []
-    for index, claim in enumerate(paper.claims):
-        names = [c.name for c in claim.contrasts] or [m.name for m in claim.measurements] or [claim.test]
-        for name in names:
-            row = {"claim": claim.id, "text": claim.text, "contrast": name}
-            for set_name, list_of_verdicts in verdicts.items():
-                verdict = list_of_verdicts[index]
-                effect = next((e for e in verdict.effects if e.name == name), None)
-                row[f"effect {set_name}"] = effect.text() if effect else "–"
-                row[f"n {set_name}"] = effect.n if effect else 0
-                row[f"verdict {set_name}"] = verdict.status
-            rows.append(row)
-    return pandas.DataFrame(rows)
-
-
 def _judge_exact(claim: Claim, root: Path) -> Verdict:
     file, _, name = claim.test.partition("::")
     path = root / file
@@ -214,11 +183,14 @@ def _measured(measurement: Measurement, content: Any, path: Path) -> Effect:
     for key in measurement.value.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     if value is None:
-        return Effect.absent(measurement.name, "not yet run", "times", measurement.at_least)
+        return Effect.absent(measurement.name, "not yet run", measurement.unit, measurement.bar)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{path}: {measurement.value} is {value!r}; expected a number.")
-    status = "supported" if value >= measurement.at_least else "contradicted"
-    return Effect(measurement.name, status, float(value), math.nan, math.nan, 1, {}, "times", measurement.at_least)
+    holds = value <= measurement.bar if measurement.at_least is None else value >= measurement.bar
+    return Effect(
+        measurement.name, "supported" if holds else "contradicted", float(value), math.nan, math.nan, 1, {},
+        measurement.unit, measurement.bar, measurement.asked, difference=False,
+    )  # fmt: skip
 
 
 def _together(statuses: Iterable[str]) -> str:

@@ -211,6 +211,93 @@ def test_protocol_is_named_where_several_are_shared_and_best_is_apart():
         judge(claim(), records, "streets", checkpoint="best")
 
 
+def two_protocols():
+    """Arm one is better at segmenting; arm two has the better pseudo labels. The data's full name is another."""
+    return [
+        record(arm, seed, 0, metrics={
+            "streets-real/test/whole-image": {"miou": miou + 0.001 * seed},
+            "streets-real/test/whole-image/best-on-val": {"miou": miou + 0.1},
+            "streets-real/train/pseudo-labels": {"miou": 1 - miou + 0.002 * seed},
+        })
+        for arm, miou in {"one": 0.5, "two": 0.4}.items()
+        for seed in range(5)
+    ]  # fmt: skip
+
+
+def test_a_contrast_chooses_its_protocol_by_its_ending():
+    records = two_protocols()
+    with pytest.raises(IncomparableRecords, match="one against two: the records share several protocols"):
+        judge(claim(), records, "streets")
+    test = judge(claim(protocol="test/whole-image"), records, "streets")
+    assert (test.status, test.protocol) == ("supported", "streets-real/test/whole-image")
+    labels = judge(claim(protocol="train/pseudo-labels"), records, "streets")
+    assert (labels.status, labels.protocol) == ("contradicted", "streets-real/train/pseudo-labels")
+    best = judge(claim(protocol="test/whole-image"), records, "streets", checkpoint="best-on-val")
+    assert best.protocol == "streets-real/test/whole-image/best-on-val"
+    # What the claim registered is stronger than what the caller asks for.
+    both = judge(claim(protocol="train/pseudo-labels"), records, "streets", protocol="test/whole-image")
+    assert both.protocol == "streets-real/train/pseudo-labels"
+    # Part of an ending is another protocol, not this one.
+    with pytest.raises(IncomparableRecords, match="no result under whole-image for one, two"):
+        judge(claim(protocol="whole-image"), records, "streets")
+
+
+def test_one_claim_can_speak_of_two_protocols():
+    contrasts = [
+        {"name": "labels", "weights": {"two": 1.0, "one": -1.0}, "protocol": "train/pseudo-labels"},
+        {"name": "test", "weights": {"one": 1.0, "two": -1.0}, "protocol": "test/whole-image"},
+    ]
+    both = Claim(id="T", text="t", kind="paired", contrasts=contrasts, registered=REGISTERED)
+    verdict = judge(both, two_protocols(), "streets")
+    assert verdict.status == "supported"
+    assert verdict.protocol == "streets-real/test/whole-image, streets-real/train/pseudo-labels"
+
+
+def nested(values):
+    """Records of arm one whose metrics are a panoptic video's."""
+    return [record("one", seed, 0, metrics={"clips/test/video": {"vpq": v, "pq": {"things": {"car": v}}}})
+            for seed, v in enumerate(values)]  # fmt: skip
+
+
+def test_metrics_may_lie_in_groups():
+    values = [0.91, 0.92, 0.93, 0.92, 0.91]
+    for metric in ("vpq", "pq:things:car"):
+        level = judge(claim({"one": 1.0}, metric=metric, bar=0.9), nested(values), "streets").effects[0]
+        assert level.mean == pytest.approx(np.mean(values)) and level.status == "supported"
+    for metric, words in {
+        "ap": "ap of arm one, seed 0 is absent",
+        "pq:things:bus": "pq:things:bus of arm one, seed 0 is absent",
+        "vpq:car": "vpq:car of arm one, seed 0 is absent",
+        "pq:things": r"is a group \(car\)",
+    }.items():
+        with pytest.raises(IncomparableRecords, match=f"{words}, not a number"):
+            judge(claim({"one": 1.0}, metric=metric, bar=0), nested(values), "streets")
+    for broken in (None, math.nan, math.inf, True, "0.9"):
+        with pytest.raises(IncomparableRecords, match=r"vpq of arm one, seed 3 is .*, not a number"):
+            judge(claim({"one": 1.0}, metric="vpq", bar=0), nested([*values[:3], broken, 0.9]), "streets")
+
+
+@pytest.mark.parametrize(
+    ("bar", "direction", "status"),
+    [(0.0, "greater", "contradicted"), (-0.005, "greater", "supported"), (-0.002, "greater", "contradicted"),
+     (-0.003, "greater", "inconclusive"), (0.0, "less", "supported"), (-0.005, "less", "contradicted")],
+)  # fmt: skip
+def test_the_effect_is_held_against_the_bar(bar, direction, status):
+    two = [0.5, 0.4, 0.45, 0.5, 0.4]
+    one = [value - loss for value, loss in zip(two, [0.003, 0.0031, 0.0029, 0.003, 0.003])]
+    verdict = judge(claim(bar=bar, direction=direction), arms(one, two), "streets")
+    assert verdict.status == status
+    assert verdict.effects[0].bar == bar
+
+
+def test_a_margin_is_named_beside_the_effect():
+    effect = judge(claim(bar=-0.005), arms([0.5] * 5, [0.25] * 5), "streets").effects[0]
+    assert effect.text() == "+25.0 [+25.0, +25.0] (asked: above −0.5)"
+    level = judge(claim({"one": 1.0}, bar=0.9, direction="less"), arms([0.5] * 5, []), "streets").effects[0]
+    assert level.text() == "50.0 [50.0, 50.0] (asked: below 90)" and level.status == "supported"
+    assert not level.fits_forest and effect.fits_forest
+
+
 def test_the_same_cell_in_two_runs_must_be_chosen():
     records = arms([0.5] * 5, [0.4] * 5) + arms([0.7] * 5, [0.4] * 5, run="again")
     with pytest.raises(IncomparableRecords, match="name the run"):
@@ -280,6 +367,18 @@ def test_measured_claims(tmp_path, content, status):
         judge(measured, [], "streets", root=tmp_path)
 
 
+@pytest.mark.parametrize(("value", "status"), [(0.2, "supported"), (0.25, "supported"), (0.3, "contradicted")])
+def test_a_cost_can_be_bounded_from_above(tmp_path, value, status):
+    measurements = [{"name": "time", "value": "time", "at_most": 0.25, "unit": "s"}]
+    bounded = Claim(
+        id="M", text="t", kind="measured", source="bench.json", registered=REGISTERED, measurements=measurements
+    )
+    (tmp_path / "bench.json").write_text(json.dumps({"time": value}))
+    verdict = judge(bounded, [], "streets", root=tmp_path)
+    assert verdict.status == status
+    assert verdict.effects[0].text() == f"{value:.3f} s (asked: at most 0.25)"
+
+
 def test_records_are_read_from_files_and_folders(tmp_path):
     records = arms([0.5, 0.6], [0.4, 0.5])
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps(r) for r in records[:2]) + "\n\n")
@@ -336,14 +435,6 @@ def test_records_of_other_papers_do_not_count():
     assert {v.status for v in judge_paper(cps, [], ["camvid"])["camvid"]} <= {"not yet run", "exact"}
 
 
-def test_card_has_a_row_for_each_effect():
-    paper = load_paper("ocr")
-    table = verdicts.card(paper, tiny_records(paper, "streets"), ["streets", "camvid"])
-    assert list(table["claim"]) == ["O1", "O2", "O3", "O3", "O4a", "O4b", "O4b", "O5", "O5", "O6"]
-    assert set(table["verdict camvid"]) <= {"not yet run", "exact", "supported", "contradicted"}
-    assert table.loc[0, "n streets"] == 5 and table.loc[0, "n camvid"] == 0
-
-
 @pytest.mark.parametrize(
     ("values", "text"),
     [
@@ -355,3 +446,26 @@ def test_card_has_a_row_for_each_effect():
 )
 def test_effects_are_written_in_points(values, text):
     assert verdicts.Effect("x", "supported", *values, 5).text() == text
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "text"),
+    [
+        ("points", (0.0134, 0.004, 0.0221), "+1.3 [+0.4, +2.2] points"),
+        ("fraction", (0.0134, -0.004, 0.0221), "+0.0134 [−0.00400, +0.0221] (as a fraction)"),
+        ("ms", (-12.34, -15.0, -9.87), "−12.3 [−15.0, −9.87] ms"),
+        ("parameters", (25600.0, math.nan, math.nan), "+25600 parameters"),
+        ("times", (0.04, math.nan, math.nan), "0.0400 times"),
+        ("ms", (0.0, 0.0, 0.0), "0 [0, 0] ms"),
+    ],
+)
+def test_every_unit_is_written_with_its_name(unit, values, text):
+    effect = verdicts.Effect("x", "supported", *values, 5, {}, unit)
+    assert effect.text(name_points=True) == text
+    assert effect.fits_forest == (unit == "points")
+
+
+def test_the_unit_of_a_contrast_reaches_its_effect():
+    slow = claim(metric="miou", unit="ms", direction="less")
+    assert judge(slow, arms([12.0] * 5, [20.0] * 5), "streets").effects[0].text() == "−8.00 [−8.00, −8.00] ms"
+    assert judge(slow, [], "streets").effects[0].unit == "ms"

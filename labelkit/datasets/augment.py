@@ -39,24 +39,27 @@ class RandomScaleCropFlip:
         self.flip, self.brightness, self.fill = flip, brightness, torch.tensor(fill).view(-1, 1, 1)
 
     def __call__(self, sample: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-        """A sample with an image (3, H, W) and perhaps a mask (H, W), as ``image`` (3, height, width) and ``mask``."""
+        """Cut a sample to (height, width).
+
+        ``image`` and every other floating map (..., H, W), such as ``saliency``, is resized bilinearly; every
+        integer map (H, W), such as ``mask`` and ``instances``, by nearest neighbour. Anything else stays as it is.
+        """
         # Every draw happens in every call, so that one setting never shifts the random numbers of another.
         flip, along, top, left, shift = rng.random(5)
-        image, mask = sample["image"], sample.get("mask")
-        size = self._size(image, along)
-        if size != tuple(image.shape[-2:]):
-            image = F.interpolate(image[None], size=size, mode="bilinear", align_corners=False)[0]
-            mask = None if mask is None else _resize_mask(mask, size)
-        image, mask = self._pad(image, mask)
-        y = int(top * (image.shape[-2] - self.height + 1))
-        x = int(left * (image.shape[-1] - self.width + 1))
-        image = image[:, y : y + self.height, x : x + self.width]
-        mask = None if mask is None else mask[y : y + self.height, x : x + self.width]
-        if flip < self.flip:
-            image, mask = image.flip(-1), None if mask is None else mask.flip(-1)
+        full = tuple(sample["image"].shape[-2:])
+        size = self._size(sample["image"], along)
+        y = int(top * (max(size[0], self.height) - self.height + 1))
+        x = int(left * (max(size[1], self.width) - self.width + 1))
+        cut = dict(sample)
+        for key, value in sample.items():
+            if not isinstance(value, Tensor) or value.dim() < 2 or tuple(value.shape[-2:]) != full:
+                continue
+            value = _pad(_resize(value, size), self.height, self.width, self.fill if key == "image" else _padding(key))
+            value = value[..., y : y + self.height, x : x + self.width]
+            cut[key] = (value.flip(-1) if flip < self.flip else value).contiguous()
         if self.brightness:
-            image = (image + float((2 * shift - 1) * self.brightness)).clamp(0, 1)
-        return {"image": image.contiguous()} | ({} if mask is None else {"mask": mask.contiguous()})
+            cut["image"] = (cut["image"] + float((2 * shift - 1) * self.brightness)).clamp(0, 1)
+        return cut
 
     def _size(self, image: Tensor, along: float) -> tuple[int, int]:
         """Height and width after resizing; ``along`` in 0..1 is the draw."""
@@ -66,14 +69,25 @@ class RandomScaleCropFlip:
             scale = self.scales[min(int(along * len(self.scales)), len(self.scales) - 1)]
         return max(1, round(image.shape[-2] * scale)), max(1, round(image.shape[-1] * scale))
 
-    def _pad(self, image: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        below, right = max(0, self.height - image.shape[-2]), max(0, self.width - image.shape[-1])
-        if not (below or right):
-            return image, mask
-        padded = self.fill.expand(-1, image.shape[-2] + below, image.shape[-1] + right).clone()
-        padded[:, : image.shape[-2], : image.shape[-1]] = image
-        return padded, None if mask is None else F.pad(mask, (0, right, 0, below), value=255)
+
+def _padding(key: str) -> int:
+    """What a map holds where there is no image: ignored labels, and nothing elsewhere."""
+    return 255 if key == "mask" else 0
 
 
-def _resize_mask(mask: Tensor, size: tuple[int, int]) -> Tensor:
-    return F.interpolate(mask[None, None].to(torch.float32), size=size, mode="nearest-exact")[0, 0].to(mask.dtype)
+def _resize(value: Tensor, size: tuple[int, int]) -> Tensor:
+    if size == tuple(value.shape[-2:]):
+        return value
+    if value.is_floating_point():
+        return F.interpolate(value[None], size=size, mode="bilinear", align_corners=False)[0]
+    return F.interpolate(value[None, None].to(torch.float32), size=size, mode="nearest-exact")[0, 0].to(value.dtype)
+
+
+def _pad(value: Tensor, height: int, width: int, fill: Tensor | int) -> Tensor:
+    """Enlarge a map below and to the right to at least (height, width)."""
+    h, w = value.shape[-2:]
+    if h >= height and w >= width:
+        return value
+    padded = value.new_zeros(*value.shape[:-2], max(h, height), max(w, width)) + fill
+    padded[..., :h, :w] = value
+    return padded.to(value.dtype)

@@ -65,6 +65,22 @@ class CamVid(PairedFiles):
         )  # fmt: skip
 
 
+def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, CamVid]:
+    """The three splits of a run file's ``camvid``.
+
+    Args:
+        root: see `CamVid`.
+        variant: must be empty; CamVid has none.
+        height, width: delivered size in pixels; None delivers the size of the files.
+
+    Raises:
+        ValueError: a variant is asked for.
+    """
+    if variant:
+        raise ValueError(f"CamVid has no variant {variant!r}: the name camvid was expected")
+    return {part: CamVid(root, part, height, width) for part in SPLITS}
+
+
 def find(root: str | Path) -> tuple[Path, str]:
     """Find CamVid in a folder and recognise its layout.
 

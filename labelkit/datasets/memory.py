@@ -6,15 +6,16 @@ import torch
 
 
 class InMemory:
-    """Keeps images and masks of another data set as bytes; each sample is made once, when it is first asked for.
+    """Keeps the samples of another data set; each is made once, when it is first asked for.
 
     Args:
-        dataset: its samples have ``image`` in whole 255ths and ``mask``; other keys are left out.
+        dataset: its samples have ``image`` in whole 255ths, which is kept as bytes, as is a ``mask``; whatever else a
+            sample holds is kept as it is.
     """
 
     def __init__(self, dataset: Any):
         self.dataset = dataset
-        self._held: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._held: dict[int, dict[str, Any]] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name == "dataset":  # while being unpickled
@@ -24,9 +25,15 @@ class InMemory:
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> dict[str, torch.Tensor]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
         if index not in self._held:
-            sample = self.dataset[index]
-            self._held[index] = (sample["image"].mul(255).round().to(torch.uint8), sample["mask"].to(torch.uint8))
-        image, mask = self._held[index]
-        return {"image": image.to(torch.float32).div_(255), "mask": mask.to(torch.int64)}
+            held = dict(self.dataset[index])
+            held["image"] = held["image"].mul(255).round().to(torch.uint8)
+            if "mask" in held:
+                held["mask"] = held["mask"].to(torch.uint8)
+            self._held[index] = held
+        sample = dict(self._held[index])
+        sample["image"] = sample["image"].to(torch.float32).div_(255)
+        if "mask" in sample:
+            sample["mask"] = sample["mask"].to(torch.int64)
+        return sample

@@ -16,6 +16,7 @@ from labelkit.experiments.settings import Context, Outcome
 from labelkit.losses.cross_entropy import cross_entropy, ohem_cross_entropy
 from labelkit.losses.cross_pseudo import agreement
 from labelkit.methods.cps import CPS, CutMixCPS, SelfPseudo
+from labelkit.metrics.protocols import batches
 from labelkit.models.initialise import initialise_head
 
 __all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "prepare", "run"]
@@ -74,9 +75,17 @@ def _arms() -> dict[str, Arm]:
 ARMS = _arms()
 
 
-def build(arm: str, classes: int, settings: Settings, seed: int, backbone: dict[str, Any] | None = None) -> nn.Module:
+def build(
+    arm: str,
+    classes: int,
+    settings: Settings,
+    seed: int,
+    backbone: dict[str, Any] | None = None,
+    processes: int = 1,
+) -> nn.Module:
     """The method of an arm with freshly drawn weights; ``backbone`` weights, if given, replace those of the backbones.
 
+    OHEM keeps its least number of pixels in each of the ``processes`` that share a batch out.
     One seed gives every arm the same network a. Network b has the backbone of a and a head of its own, except in
     "twins".
     """
@@ -85,7 +94,9 @@ def build(arm: str, classes: int, settings: Settings, seed: int, backbone: dict[
     network_a = initialise_head(_network(classes, settings), 2 * seed)
     if backbone is not None and not chosen.scratch:
         network_a.backbone.load_state_dict(backbone)
-    loss = partial(ohem_cross_entropy, threshold=0.7, min_kept=_ohem_kept(settings)) if settings.ohem else cross_entropy
+    loss = cross_entropy
+    if settings.ohem:
+        loss = partial(ohem_cross_entropy, threshold=0.7, min_kept=_ohem_kept(settings) // processes)
     if chosen.method in ("supervised", "self"):
         weight = 0.0 if chosen.method == "supervised" else settings.cps_weight
         return SelfPseudo(network_a, weight, supervised_loss=loss)
@@ -118,7 +129,8 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     """Train and test one cell. All arms of a seed share split, labelled batches and the weights of network a."""
     chosen = ARMS[arm]
     parts = segmentation.load_data(data, settings, context)
-    method = build(arm, len(parts.classes), settings, seed, segmentation.backbone_weights(settings, context))
+    backbone = segmentation.backbone_weights(settings, context)
+    method = build(arm, len(parts.classes), settings, seed, backbone, context.world_size)
     presence = segmentation.class_presence_of(parts.train)
     split = labelled_split(presence, chosen.fraction, seed, getattr(parts.train, "names", None), parts.classes)
 
@@ -151,6 +163,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         images_a_step=settings.batch_size * len(streams),
         observe=lambda: observe(method, parts, spread(split.unlabelled, 32), context.device),
         network=method.network_a,
+        evaluate_every=settings.evaluate_every * chosen.compute,  # as many looks at the validation part as other arms
     )
 
 
@@ -165,12 +178,13 @@ def observe(method: nn.Module, data: Data, indices: tuple[int, ...], device: str
     Returns:
         ``pseudo_accuracy``: share of pixels that network a labels rightly; ``agreement`` of a and b, if there is a b.
     """
-    samples = [data.train[i] for i in indices]
-    images = torch.stack([sample["image"] for sample in samples]).to(device)
-    masks = torch.stack([sample["mask"] for sample in samples]).to(device)
-    logits = method.network_a(images)
-    counted = masks != data.train.ignore_index
-    values = {"pseudo_accuracy": float((logits.argmax(1) == masks)[counted].double().mean())}
-    if hasattr(method, "network_b"):
-        values["agreement"] = float(agreement(logits, method.network_b(images)))
-    return values
+    right = counted = agreed = pixels = 0.0
+    for images, masks in batches(data.train, indices, 32, device):
+        logits = method.network_a(images)
+        valid = masks != data.train.ignore_index
+        right += float((logits.argmax(1) == masks)[valid].sum())
+        counted += float(valid.sum())
+        if hasattr(method, "network_b"):
+            agreed += float(agreement(logits, method.network_b(images))) * masks.numel()
+            pixels += masks.numel()
+    return {"pseudo_accuracy": right / counted} | ({"agreement": agreed / pixels} if pixels else {})

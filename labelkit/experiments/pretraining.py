@@ -1,9 +1,9 @@
 """Backbone weights for lessons: what ImageNet is to the papers, the simulated streets are here.
 
 The papers start from a backbone trained on ImageNet, the same for every arm. A lesson cannot download one, and
-starting from random weights is another experiment (both chapters show it as arms of their own). So the lesson
-backbone is trained once to segment scenes of the ``sim`` domain, whose labels are free; the head is thrown away;
-every arm and every seed starts from it.
+starting from random weights is another experiment (CPS has arms for it). So the lesson backbone is trained
+once to segment scenes of the ``sim`` domain, whose labels are free; the head is thrown away; every arm and every seed
+starts from it.
 """
 
 from pathlib import Path

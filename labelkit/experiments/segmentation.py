@@ -12,16 +12,20 @@ from pydantic import Field
 from torch import nn
 
 from labelkit.datasets.augment import RandomScaleCropFlip
+from labelkit.datasets.memory import InMemory
+from labelkit.experiments.data import find
 from labelkit.experiments.settings import Context, Outcome, RunSettings
+from labelkit.metrics.confusion import ConfusionMatrix
 from labelkit.metrics.protocols import rarest_third, sliding_window, summary, whole_image
-from labelkit.training import History, train
+from labelkit.training import History, Schedule, train
 
 
 class SegmentationSettings(RunSettings):
     """Run-file keys of every segmentation paper."""
 
-    height: int = Field(ge=8, description="of the training crop in pixels; worlds are drawn at this size")
+    height: int = Field(ge=8, description="of the training crop in pixels; also the size at which images are delivered")
     width: int = Field(ge=8, description="of the training crop in pixels")
+    native_size: bool = Field(default=False, description="deliver real images at their own size, not at the crop's")
     images: int = Field(default=256, ge=8, description="training images of a world, labelled and unlabelled")
     test_images: int = Field(default=128, ge=4, description="test images of a world; half as many for validation")
     scales: list[float] = Field(default=[1.0], min_length=1, description="resize factors of the augmentation")
@@ -55,37 +59,25 @@ class Data:
 
 
 def load_data(name: str, settings: SegmentationSettings, context: Context) -> Data:
-    """The data set of a run file's name, at the size of the run; kept in memory for the next cell.
+    """The data set of a run file's name; kept in memory for the next cell.
 
     Raises:
         ValueError: the name is unknown, the version has no reader for it, or LABELKIT_DATA is not set.
     """
-    sizes = (settings.height, settings.width, settings.images, settings.test_images)
-    return _load(name, *sizes, context.data_root)
+    size = (None, None) if settings.native_size and not find(name).drawn else (settings.height, settings.width)
+    return _load(name, *size, settings.images, settings.test_images, context.data_root)
 
 
 @lru_cache(maxsize=4)
-def _load(name: str, height: int, width: int, images: int, test_images: int, root: Path | None) -> Data:
-    from labelkit.datasets.memory import InMemory
-
-    lengths = {"train": images, "val": max(1, test_images // 2), "test": test_images}
-    if name in ("streets", "streets-sim"):
-        from labelkit.worlds.streets import Streets
-
-        domain = "sim" if name == "streets-sim" else "real"
-        parts = {
-            part: InMemory(Streets(split=part, length=length, height=height, width=width, domain=domain, keep_mib=0))
-            for part, length in lengths.items()
-        }
-    elif name == "camvid":
-        if root is None:
-            raise ValueError("data 'camvid' needs the environment variable LABELKIT_DATA: the folder that holds CamVid")
-        from labelkit.datasets.camvid import CamVid
-
-        parts = {part: CamVid(root, part, height=height, width=width) for part in lengths}
+def _load(name: str, height: int | None, width: int | None, images: int, test_images: int, root: Path | None) -> Data:
+    source = find(name)
+    if source.drawn:
+        lengths = {"train": images, "val": max(1, test_images // 2), "test": test_images}
+        parts = source.parts(root, height=height, width=width, lengths=lengths)
+        parts = {part: InMemory(dataset) for part, dataset in parts.items()}
     else:
-        raise ValueError(f"data {name!r} has no reader in this version; there are: streets, streets-sim, camvid")
-    return Data(**parts, rarest=tuple(rarest_third(_shares(parts["train"]))))
+        parts = source.parts(root, height=height, width=width)
+    return Data(parts["train"], parts["val"], parts["test"], tuple(rarest_third(_shares(parts["train"]))))
 
 
 def _shares(dataset: Any) -> list[float]:
@@ -159,9 +151,13 @@ def train_and_evaluate(
     seed: int,
     steps: int,
     images_a_step: int,
+    network: nn.Module,
     observe: Callable[[], Mapping[str, float]] | None = None,
     oracle: bool = False,
-    network: nn.Module,
+    evaluate_every: int | None = None,
+    stage: str = "",
+    optimizer: torch.optim.Optimizer | None = None,
+    schedule: Schedule | None = None,
 ) -> Outcome:
     """Train, then test the last weights and those that were best on the validation part.
 
@@ -175,31 +171,37 @@ def train_and_evaluate(
         seed: of the draws in training steps (dropout, CutMix masks).
         steps: optimiser steps.
         images_a_step: images that a step consumes.
+        network: the network that predicts, for its size.
         observe: extra values at each validation, for series.
         oracle: ``predict(images, masks)`` is given the truth (upper bounds only).
-        network: the network that predicts, for its size.
+        evaluate_every: steps between validations; the run file's if None.
+        stage: name of this training in a cell that has several; each has a checkpoint of its own.
+        optimizer: SGD as the run file says if None.
+        schedule: poly if None.
     """
+    every = settings.evaluate_every if evaluate_every is None else evaluate_every
 
     def validate(step: int) -> dict[str, float]:
-        confusion = whole_image(method.predict, data.val, device=context.device, oracle=oracle)
+        _, confusion = _evaluate(method, data.val, settings, context, oracle)
         return {"val_miou": confusion.miou(), **(observe() if observe else {})}
 
-    torch.manual_seed(seed)
+    torch.manual_seed(seed + 1_000_003 * context.rank)  # processes must not share dropout and CutMix masks
     history = train(
         method,
         batches,
         steps=steps,
-        optimizer=sgd(method, settings),
+        optimizer=optimizer or sgd(method, settings),
+        schedule=schedule,
         precision=settings.precision,
         device=context.device,
         channels_last=settings.channels_last,
         compile=settings.compile,
         workers=settings.workers,
-        checkpoint=context.workspace / "checkpoint.pt",
+        checkpoint=context.workspace / f"checkpoint{stage and f'-{stage}'}.pt",
         checkpoint_every=settings.checkpoint_every,
-        identity=context.identity,
+        identity=f"{context.identity}{stage and f'/{stage}'}",
         evaluate=validate,
-        evaluate_every=settings.evaluate_every or steps,
+        evaluate_every=every or steps,
         keep_best="val_miou",
         log_every=max(1, steps // 30),
         on_step=(lambda step, total: context.on_step(label, step, total)) if context.on_step else None,
@@ -230,18 +232,21 @@ def _test(method, history: History, data: Data, settings: SegmentationSettings, 
         if suffix:
             method.load_state_dict(history.best_weights)
         with torch.no_grad():
-            if settings.evaluation == "sliding-window":
-                protocol = f"sliding-window-{settings.height}x{settings.width}"
-                crop = (settings.height, settings.width)
-                confusion = sliding_window(method.predict, data.test, crop=crop, device=context.device)
-            else:
-                protocol = "whole-image"
-                confusion = whole_image(method.predict, data.test, device=context.device, oracle=oracle)
+            protocol, confusion = _evaluate(method, data.test, settings, context, oracle)
         values = summary(confusion, data.classes, data.rarest)
         if suffix:
             values["step"] = history.best_step
         tested[f"{data.test.name}/test/{protocol}{suffix}"] = values
     return tested
+
+
+def _evaluate(method, dataset, settings, context, oracle: bool) -> tuple[str, ConfusionMatrix]:
+    """Name of the run file's protocol, and the confusion matrix of a part under it."""
+    if settings.evaluation == "sliding-window":
+        crop = (settings.height, settings.width)
+        confusion = sliding_window(method.predict, dataset, crop=crop, device=context.device)
+        return f"sliding-window-{settings.height}x{settings.width}", confusion
+    return "whole-image", whole_image(method.predict, dataset, device=context.device, oracle=oracle)
 
 
 def class_presence_of(dataset: Any) -> np.ndarray:

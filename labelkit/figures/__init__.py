@@ -15,7 +15,7 @@ from labelkit.figures.images import (
     overlay,
 )
 from labelkit.figures.page import Html, figure_html, show, source, table
-from labelkit.figures.tables import badge, published_table, verdict_card
+from labelkit.figures.tables import badge, published_table, verdict_card, verdict_lines
 
 __all__ = [
     "Arrow",
@@ -44,4 +44,5 @@ __all__ = [
     "source",
     "table",
     "verdict_card",
+    "verdict_lines",
 ]

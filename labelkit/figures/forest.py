@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -14,18 +13,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+BAR = (0, (1.5, 1))
+"""Line style of a bar other than 0."""
+
 
 def forest(
     papers: Mapping[str, Mapping[str, Sequence[Verdict]]],
     *,
     limit: float | None = None,
-    xlabel: str = "effect (mIoU points)",
+    xlabel: str = "effect (points)",
     row_names: Mapping[tuple[str, str], str] | None = None,
 ) -> Figure:
     """Draws the effects of claims, grouped by paper, one panel for each data set.
 
-    Effects in points with an interval are drawn; exact and measured claims, and those without records, are left to
-    the table beside the plot. An effect beyond the limit is drawn as an arrow at the edge with its number.
+    Differences in points that have an interval are drawn; effects of other units, levels, exact and measured claims,
+    and those without records are left to the table beside the plot. An effect beyond the limit is drawn as an arrow at
+    the edge with its number. Where a claim asks for another bar than 0, a dotted stroke marks it in the effect's row.
 
     Args:
         papers: paper's short name to {name of the data set as shown: verdicts, as `judge_paper` gives them}.
@@ -44,7 +47,7 @@ def forest(
         for data, verdicts in by_data.items():
             for verdict in verdicts:
                 for effect in verdict.effects:
-                    if effect.unit == "points" and not math.isnan(effect.low):
+                    if effect.fits_forest:
                         key = verdict.claim, effect.name
                         keys += [key] if key not in keys else []
                         effects[paper, data, key] = effect
@@ -81,7 +84,7 @@ def forest(
             label.set(fontsize=10 if key is None else 9, fontweight="bold" if key is None else "normal",
                       linespacing=1.05)  # fmt: skip
         _flush_left(figure, columns[0])
-        _verdict_legend(figure, [e.status for e in effects.values()])
+        _verdict_legend(figure, list(effects.values()))
     return figure
 
 
@@ -98,6 +101,8 @@ def _draw(axes: Axes, effect: Effect, y: float, left: float, right: float) -> No
         side = "right" if mean > 0 else "left"
         axes.text(edge + 0.13 * reach, y, number, va="center", fontsize=9, color=colour, ha=side)
         return
+    if effect.bar:
+        axes.plot([100 * effect.bar] * 2, [y - 0.4, y + 0.4], color=INK, linewidth=1.2, linestyle=BAR, zorder=1)
     axes.plot([low, high], [y, y], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2)
     hollow = effect.status in ("inconclusive", "not judged")
     axes.plot([mean], [y], marker=marker, color=colour, markersize=6.5, zorder=3, linestyle="none",
@@ -106,7 +111,7 @@ def _draw(axes: Axes, effect: Effect, y: float, left: float, right: float) -> No
 
 def _limit(effects: Sequence[Effect]) -> float:
     """All of the effects, or 1.5 times the third quartile if the largest would squeeze the others, in points."""
-    reach = sorted(100 * max(abs(effect.low), abs(effect.high)) for effect in effects)
+    reach = sorted(100 * max(abs(effect.low), abs(effect.high), abs(effect.bar)) for effect in effects)
     third_quartile = reach[(3 * (len(reach) - 1)) // 4]
     limit = reach[-1] if reach[-1] <= 3 * third_quartile or third_quartile == 0 else 1.5 * third_quartile
     return max(limit, 0.1)
@@ -114,8 +119,8 @@ def _limit(effects: Sequence[Effect]) -> float:
 
 def _sides(effects: Sequence[Effect], limit: float) -> tuple[float, float]:
     """Ends of the axis in points: no wider than the effects need, but never without some room on both sides of 0."""
-    left = min(limit, max(-100 * effect.low for effect in effects))
-    right = min(limit, max(100 * effect.high for effect in effects))
+    left = min(limit, max(-100 * min(effect.low, effect.bar) for effect in effects))
+    right = min(limit, max(100 * max(effect.high, effect.bar) for effect in effects))
     least = 0.2 * max(left, right)
     return -1.08 * max(left, least), 1.08 * max(right, least)
 
@@ -129,10 +134,10 @@ def _flush_left(figure: Figure, axes: Axes) -> None:
     axes.tick_params(axis="y", pad=widest * 72 / figure.dpi + 4)
 
 
-def _verdict_legend(figure: Figure, statuses: Sequence[str]) -> None:
+def _verdict_legend(figure: Figure, effects: Sequence[Effect]) -> None:
     from matplotlib.lines import Line2D
 
-    handles = []
+    handles, statuses = [], [effect.status for effect in effects]
     for status, (colour, marker, _) in VERDICT_STYLE.items():
         if status in statuses:
             hollow = status in ("inconclusive", "not judged")
@@ -140,4 +145,6 @@ def _verdict_legend(figure: Figure, statuses: Sequence[str]) -> None:
                 Line2D([], [], color=colour, marker=marker, markersize=6.5, linewidth=1.8, label=status,
                        markerfacecolor="white" if hollow else colour)
             )  # fmt: skip
+    if any(effect.bar for effect in effects):
+        handles.append(Line2D([], [], color=INK, linewidth=1.2, linestyle=BAR, label="bar asked for"))
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), labelcolor=GREY)

@@ -1,15 +1,16 @@
-"""Tables of a chapter as HTML: claims and verdicts at a glance, and the paper's published numbers."""
+"""What a chapter says about claims: verdicts at a glance, verdicts in lines, and the paper's published numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
+from typing import Any
 
 from labelkit.figures.page import Html
 from labelkit.figures.style import VERDICT_STYLE
 from labelkit.papers import Claim, Paper, Published
-from labelkit.verdicts import Effect, Verdict
+from labelkit.verdicts import Effect, IncomparableRecords, Verdict, judge
 
 _VERDICT_FILL = {"supported": "#d3e6f4", "contradicted": "#fadccb", "exact": "#d2eee4", "refused": "#f3dfe9"}
 _STATUS_LOOK = {"verified": ("✓", "#d2eee4"), "quoted": ("“", "#d3e6f4"), "memory": ("?", "#fadccb")}
@@ -36,7 +37,7 @@ def verdict_card(
         labels: how to call a data set on the page, e.g. ``{"streets": "streets (world)"}``.
     """
     labels = labels or {}
-    head = _cell("th", "Claim, and effects in points [95 %]")
+    head = _cell("th", f"Claim, and effects{_unit_words(paper)}")
     for data in verdicts_by_data:
         head += _cell("th", escape(labels.get(data, data))) + _cell("th", "n")
     body = ""
@@ -60,6 +61,56 @@ def published_table(paper: Paper) -> Html:
         body += f'<tr><th colspan="4" scope="rowgroup" style="{_PADDING};{_LINE}">{escape(protocol)}</th></tr>'
         body += "".join(_published_row(row) for row in rows)
     return _table("labelkit-published", f"Published numbers of {paper.short}", head, body, 480)
+
+
+def verdict_lines(
+    paper: Paper,
+    records: Sequence[Mapping[str, Any]],
+    data: str | Sequence[str],
+    claims: str | Sequence[str] | None = None,
+    **options: Any,
+) -> str:
+    """The verdicts on some claims as lines of plain text, for ``print`` beside the figure that they belong to.
+
+    A claim that rests on no data set (a test or a benchmark) is told once. Where records must not be compared, the line
+    says "refused" and why.
+
+    Args:
+        paper: the paper's sheet.
+        records: records of one run of the paper.
+        data: data sets in the order wanted.
+        claims: ids of the claims; by default all.
+        **options: passed on to `labelkit.verdicts.judge`, e.g. ``run`` or ``checkpoint``.
+
+    Raises:
+        ValueError: the paper has no such claim, or two records describe the same run.
+    """
+    data = [data] if isinstance(data, str) else list(data)
+    wanted = [claims] if isinstance(claims, str) else [c.id for c in paper.claims] if claims is None else list(claims)
+    lines = []
+    for claim in map(paper.claim, wanted):
+        lines.append(f"{claim.id}  {claim.text}")
+        for name in data if claim.kind == "paired" else [""]:
+            try:
+                verdict = judge(claim, records, name, **options)
+            except IncomparableRecords as refusal:
+                verdict = Verdict("refused", (), str(refusal), claim.id, name)
+            place = f"{name}: " if name else ""
+            lines.append(
+                f"    {place}{verdict.status}" + (f" ({verdict.reason.rstrip('.')})" if verdict.reason else "")
+            )
+            for effect in verdict.effects:
+                seeds = f", {effect.n} seeds" if effect.n and claim.kind == "paired" else ""
+                lines.append(f"        {effect.name}: {effect.text(name_points=True)}{seeds}, {effect.status}")
+    return "\n".join(lines)
+
+
+def _unit_words(paper: Paper) -> str:
+    """What the head of the card says about units: points are written without their name below it."""
+    units = {contrast.unit for claim in paper.claims for contrast in claim.contrasts}
+    if units <= {"points"}:
+        return " in points [95 %]"
+    return " [95 %], in points where no unit is named" if "points" in units else " [95 %]"
 
 
 def _claim_cell(claim: Claim) -> str:

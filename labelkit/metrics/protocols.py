@@ -31,7 +31,7 @@ def whole_image(
 
     Args:
         predict: images (B, 3, H, W) to class scores (B, C, H, W).
-        dataset: gives samples with ``image`` and ``mask``; images of one batch have one size.
+        dataset: gives samples with ``image`` and ``mask``; any size.
         indices: the samples to evaluate; all if None.
         batch_size: images a forward pass.
         device: where to predict and count.
@@ -41,7 +41,7 @@ def whole_image(
         The confusion matrix over all images.
     """
     confusion = ConfusionMatrix(len(dataset.classes), dataset.ignore_index)
-    for images, masks in _batches(dataset, indices, batch_size, device):
+    for images, masks in batches(dataset, indices, batch_size, device):
         scores = predict(images, masks) if oracle else predict(images)
         confusion.update(scores.argmax(1), masks)
     return confusion
@@ -75,7 +75,7 @@ def sliding_window(
     """
     height, width = (crop, crop) if isinstance(crop, int) else crop
     confusion = ConfusionMatrix(len(dataset.classes), dataset.ignore_index)
-    for images, masks in _batches(dataset, indices, 1, device):
+    for images, masks in batches(dataset, indices, 1, device):
         h, w = images.shape[-2:]
         padded = _pad_with_mean(images, max(0, height - h), max(0, width - w))
         scores = images.new_zeros(1, len(dataset.classes), *padded.shape[-2:])
@@ -113,13 +113,29 @@ def rarest_third(shares: Sequence[float]) -> list[int]:
     return sorted(order[: max(1, len(shares) // 3)])
 
 
-def _batches(dataset: Any, indices: Sequence[int] | None, batch_size: int, device) -> Iterable[tuple[Tensor, Tensor]]:
-    chosen = range(len(dataset)) if indices is None else indices
-    for start in range(0, len(chosen), batch_size):
-        samples = [dataset[i] for i in chosen[start : start + batch_size]]
-        images = torch.stack([sample["image"] for sample in samples])
-        masks = torch.stack([sample["mask"] for sample in samples])
-        yield images.to(device), masks.to(device)
+def batches(
+    dataset: Any, indices: Sequence[int] | None, batch_size: int, device: str | torch.device
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """Images (B, 3, H, W) and masks (B, H, W) of some samples in order, on a device.
+
+    A batch ends early where the size of the images changes, or where it would pass two million pixels.
+    """
+    waiting: list[dict[str, Any]] = []
+    for index in range(len(dataset)) if indices is None else indices:
+        sample = dataset[index]
+        full = len(waiting) == batch_size or (len(waiting) + 1) * sample["mask"].numel() > 2**21
+        if waiting and (full or waiting[0]["mask"].shape != sample["mask"].shape):
+            yield _stack(waiting, device)
+            waiting = []
+        waiting.append(sample)
+    if waiting:
+        yield _stack(waiting, device)
+
+
+def _stack(samples: list[dict[str, Any]], device: str | torch.device) -> tuple[Tensor, Tensor]:
+    images = torch.stack([sample["image"] for sample in samples])
+    masks = torch.stack([sample["mask"] for sample in samples])
+    return images.to(device), masks.to(device)
 
 
 def _pad_with_mean(images: Tensor, below: int, right: int) -> Tensor:

@@ -3,6 +3,9 @@
 The builder works in ``build/book-work`` with warnings as errors; only a book without a warning is copied to
 ``build/book``. After a failure, and whenever pages come or go, the next build starts afresh: the builder reports
 a page's warnings only when it reads that page, and does not renew the menus of pages that did not change.
+
+A notebook that is not fit to be shown (not executed, ended in an error, not written to the end) is left out; the rest
+of the book is built, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,17 +26,33 @@ from labelkit.publish.files import remove_others, write_if_different
 from labelkit.publish.stage import Staged, stage
 
 
-def build(root: Path) -> Path:
+@dataclass(frozen=True)
+class Built:
+    """A book.
+
+    Attributes:
+        page: the start page.
+        staged: what it was built from.
+    """
+
+    page: Path
+    staged: Staged
+
+    @property
+    def complaint(self) -> str:
+        """One line that names each notebook that is not in the book and says why; empty if all are."""
+        reasons = [f"notebooks/{name}.ipynb ({reason})" for name, reason in self.staged.left_out.items()]
+        return " ".join(f"Left out of the book: {'; '.join(reasons)}.".split()) if reasons else ""
+
+
+def build(root: Path) -> Built:
     """Stages and builds the book.
 
     Args:
         root: root of the repository.
 
-    Returns:
-        The start page.
-
     Raises:
-        ValueError: a chapter cannot be shown, or something the pages are made of is not valid.
+        ValueError: something the pages are made of is not valid. An unfit notebook is left out instead.
         RuntimeError: the builder warned, or a link leads nowhere; the book of before stays as it was.
     """
     staged = stage(root)
@@ -59,7 +79,7 @@ def build(root: Path) -> Path:
             copied.add(target / path.relative_to(pages))
             write_if_different(target / path.relative_to(pages), path.read_bytes())
     remove_others(target, copied)
-    return target / "index.html"
+    return Built(target / "index.html", staged)
 
 
 def _needs_fresh_start(staged: Staged, work: Path) -> bool:
@@ -120,20 +140,26 @@ def broken_links(pages: Path) -> list[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Command line. Returns 0, or 1 if the builder complained, or 2 if what it was given is not fit to show."""
+    """Command line. Returns 0; 1 if the builder complained or a notebook was left out; 2 if a file is not valid."""
     parser = argparse.ArgumentParser(prog="python -m labelkit.publish.book", description=__doc__.splitlines()[0])
     parser.parse_args(arguments)
     start = time.monotonic()
     try:
-        page = build(ROOT)
+        built = build(ROOT)
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except RuntimeError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"The book was built in {time.monotonic() - start:.0f} s. Open {page.resolve().as_uri()}")
-    return 0
+    took = f"{time.monotonic() - start:.0f} s"
+    pages = f"chapters: {', '.join(built.staged.chapters) or 'none'}"
+    if built.staged.comparisons:
+        pages += f"; comparisons: {', '.join(built.staged.comparisons)}"
+    print(f"The book was built in {took} ({pages}). Open {built.page.resolve().as_uri()}", flush=True)
+    if built.complaint:
+        print(built.complaint, file=sys.stderr)
+    return 1 if built.complaint else 0
 
 
 if __name__ == "__main__":

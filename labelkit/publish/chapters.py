@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,28 @@ def find(root: Path, budget: str, papers: list[str] | None = None) -> list[Chapt
         budget: ``"smoke"`` or ``"lesson"``.
         papers: names; None means every notebook in ``notebooks/``.
 
+    A notebook without a sheet is a comparison; it needs no run file.
+
     Raises:
-        FileNotFoundError: a notebook or its run file is missing.
-        ValueError: the notebook has not exactly one parameters cell, or a parameter is unknown or of a wrong type.
+        FileNotFoundError: a notebook or a chapter's run file is missing.
+        ValueError: the notebook has not exactly one parameters cell, or a parameter is unknown or of a wrong type, or
+            the run file is that of another notebook or budget.
     """
-    if papers is None:
-        papers = sorted(path.stem for path in (root / "notebooks").glob("*.ipynb"))
+    there = sorted(path.stem for path in (root / "notebooks").glob("*.ipynb"))
     chapters = []
-    for paper in papers:
+    for paper in there if papers is None else papers:
+        if paper not in there:
+            raise FileNotFoundError(f"There is no notebook notebooks/{paper}.ipynb; there are: {', '.join(there)}.")
         run_file = root / "data" / "runs" / paper / f"{budget}.yaml"
-        values = parameters.read(run_file)
-        notebook = root / "notebooks" / f"{paper}.ipynb"
-        parameters.check(values, notebook, run_file)
-        chapters.append(Chapter(paper, budget, root, values))
+        chapter = Chapter(paper, budget, root, {})
+        if run_file.is_file() or chapter.sheet.is_file():
+            values = parameters.read(run_file)
+            parameters.check(values, chapter.notebook, run_file)
+            for name, expected in (("paper", paper), ("budget", budget)):
+                if values.get(name, expected) != expected:
+                    raise ValueError(f"{run_file}: `{name}` is {values[name]!r}; in this file it must be {expected!r}.")
+            chapter = replace(chapter, values=values)
+        chapters.append(chapter)
     return chapters
 
 

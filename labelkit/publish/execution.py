@@ -26,10 +26,11 @@ class Chapter:
     """One notebook with the run file that sets its parameters.
 
     Attributes:
-        paper: name of the paper, of the notebook and of the folder of run files.
+        paper: name of the paper, of the notebook and of the folder of run files; for a comparison, a notebook without
+            a sheet, the name of its notebook.
         budget: ``"smoke"`` or ``"lesson"``; also the run file's name.
         root: root of the repository; the notebook runs in it.
-        values: the parameters.
+        values: the parameters; empty for a comparison without a run file.
     """
 
     paper: str
@@ -40,6 +41,11 @@ class Chapter:
     @property
     def notebook(self) -> Path:
         return self.root / "notebooks" / f"{self.paper}.ipynb"
+
+    @property
+    def sheet(self) -> Path:
+        """Claims and published numbers. A comparison has none."""
+        return self.root / "data" / "papers" / f"{self.paper}.yaml"
 
     @property
     def executed(self) -> Path:
@@ -69,7 +75,7 @@ class Outcome:
 def key(chapter: Chapter) -> str:
     """Digest of all that an execution depends on: cells, parameters, library, sheet, packages, Python, data folder.
 
-    The prose and the stored outputs of the notebook do not enter.
+    The prose and the stored outputs of the notebook do not enter. A comparison depends on every sheet and record.
     """
     digest = hashlib.sha256()
 
@@ -84,7 +90,12 @@ def key(chapter: Chapter) -> str:
     add(platform.python_version(), os.environ.get("LABELKIT_DATA", ""))
     library = chapter.root / "labelkit"
     files = [path for path in library.rglob("*.py") if library / "publish" not in path.parents]
-    files += [chapter.root / "requirements.lock", chapter.root / "data" / "papers" / f"{chapter.paper}.yaml"]
+    files.append(chapter.root / "requirements.lock")
+    results = chapter.root / "data" / "results"
+    if chapter.sheet.is_file():
+        files += [chapter.sheet, results / chapter.paper / "benchmarks.json"]
+    else:
+        files += [*chapter.sheet.parent.glob("*.yaml"), *results.glob("*/*.json*")]
     for path in sorted(files):
         if path.is_file():
             add(str(path.relative_to(chapter.root)), path.read_bytes())
@@ -167,20 +178,32 @@ def _last_words(log: Path) -> str:
 
 
 def _publish(chapter: Chapter, output: Path) -> str:
-    """Checks an execution and, for a lesson, replaces the committed notebook and records."""
+    """Checks an execution and, for a lesson, replaces the committed notebook and records.
+
+    Placeholders in its text do not stop it: what follows from the results is written when they are there. The book
+    does not show it until then.
+    """
     notebook = notebooks.read(output)
-    problem = notebooks.execution_problem(notebook)
+    problem = notebooks.execution_problem(notebook, draft=True)
     if problem:
         raise ValueError(problem)
     if chapter.budget == "smoke":
         return ""
+    notes = []
+    if "paper" in chapter.values:
+        notes.append(f"{_collect(chapter)} records")
+    same = not chapter.values or parameters.equal_defaults(chapter.values, chapter.notebook)
+    clean = notebooks.without_volatile(notebook, drop_injected=same)
+    write_if_different(chapter.notebook, notebooks.write(clean))
+    unwritten = notebooks.placeholders(clean)
+    return ", ".join(notes + ([f"still to be written: {' '.join(unwritten)}"] if unwritten else []))
+
+
+def _collect(chapter: Chapter) -> int:
+    """The records of a lesson, from the run's folder into ``data/results``; returns how many there are."""
     from labelkit import runs
 
     settings = runs.parse(chapter.values, source=f"data/runs/{chapter.paper}/{chapter.budget}.yaml")
     expected = [(data, arm, seed) for data in settings.data for arm in settings.arms for seed in settings.seeds]
     target = chapter.root / "data" / "results" / chapter.paper / f"{settings.run}.jsonl"
-    count = records.consolidate(chapter.root / runs.folder(settings), target, expected)
-    same = parameters.equal_defaults(chapter.values, chapter.notebook)
-    clean = notebooks.without_volatile(notebook, drop_injected=same)
-    write_if_different(chapter.notebook, notebooks.write(clean))
-    return f"{count} records"
+    return records.consolidate(chapter.root / runs.folder(settings), target, expected)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 
 VOLATILE_CELL_KEYS = ("papermill", "execution", "ExecuteTime")
+PLACEHOLDER = re.compile(r"@@[A-Z][A-Z0-9_]*@@")
+"""Where a sentence or a number is still to be written, as in ``@@DISCUSSION@@``."""
 
 
 def read(path: Path) -> dict:
@@ -24,6 +27,8 @@ def read(path: Path) -> dict:
         raise ValueError(f"{path} is not a notebook: it is not valid JSON.") from None
     if not isinstance(notebook, dict) or notebook.get("nbformat") != 4 or not isinstance(notebook.get("cells"), list):
         raise ValueError(f"{path} is not a notebook of format 4.")
+    if not all(isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) for cell in notebook["cells"]):
+        raise ValueError(f"{path} is not a notebook of format 4: a cell has no type.")
     return notebook
 
 
@@ -52,21 +57,34 @@ def code_cells(notebook: dict) -> list[dict]:
     ]
 
 
-def structure_problem(notebook: dict) -> str | None:
+def structure_problem(notebook: dict, required: bool = True) -> str | None:
     """A clause on what keeps papermill from setting parameters, or None.
 
     Without a cell tagged ``parameters`` papermill puts its values at the top, where the notebook overwrites them.
+
+    Args:
+        notebook: content of a notebook.
+        required: there must be such a cell; a comparison without a run file may do without.
     """
     count = sum("parameters" in tags(cell) for cell in notebook["cells"] if cell["cell_type"] == "code")
-    if count != 1:
+    if count > 1 or (required and count == 0):
         return f"it has {count} code cells tagged `parameters`, not exactly one"
     return None
 
 
-def execution_problem(notebook: dict) -> str | None:
+def placeholders(notebook: dict) -> list[str]:
+    """What is still to be written, such as ``@@DISCUSSION@@``: each once, in the order of the cells."""
+    return list(dict.fromkeys(name for cell in notebook["cells"] for name in PLACEHOLDER.findall(source(cell))))
+
+
+def execution_problem(notebook: dict, draft: bool = False) -> str | None:
     """A clause on why this notebook cannot be shown as executed, or None.
 
     The book build itself passes over an error output without a word, so this is where it is caught.
+
+    Args:
+        notebook: content of a notebook.
+        draft: placeholders may stand in the text, as they must until the results are known.
     """
     for number, cell in enumerate(notebook["cells"], start=1):
         for output in cell.get("outputs", []):
@@ -82,6 +100,9 @@ def execution_problem(notebook: dict) -> str | None:
         return f"{missing} of its {len(cells)} code cells were not executed"
     if not any(cell.get("outputs") for cell in cells):
         return "it has no outputs"
+    unwritten = [] if draft else placeholders(notebook)
+    if unwritten:
+        return f"it is not written to the end: {', '.join(unwritten)}"
     return None
 
 

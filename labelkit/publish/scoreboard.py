@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from labelkit.papers import Claim, Paper, Published
 from labelkit.publish.markdown import list_table, markup
 from labelkit.verdicts import Verdict, judge_paper
+
+LESSON = "lesson"
+"""Name of the run that is judged where a paper has several runs of lesson size."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Line:
         world: verdicts on embedded worlds, one a data set.
         real: verdicts on real data, one a data set.
         bare: the verdict where it rests on no data set (a test or a benchmark), else None.
+        run: name of the run if it is one at the paper's scale; empty for the lesson.
+        full: the same claim at the paper's scale: one line for each such run that says something about it.
     """
 
     paper: Paper
@@ -28,6 +32,8 @@ class Line:
     world: tuple[Verdict, ...] = ()
     real: tuple[Verdict, ...] = ()
     bare: Verdict | None = None
+    run: str = ""
+    full: tuple[Line, ...] = ()
 
     @property
     def status(self) -> str:
@@ -55,31 +61,58 @@ def is_world(data: str, package: Path) -> bool:
 
 
 def lines(papers: list[Paper], records: list[dict], root: Path) -> list[Line]:
-    """One line for each claim of each paper, judged on the lesson records.
+    """One line for each claim of each paper, judged on the lesson records; runs at the paper's scale hang below it.
+
+    Where a paper has several runs of lesson size, the one called ``lesson`` is judged.
 
     Args:
         papers: sheets in the order wanted.
         records: committed records of any paper and run.
         root: root of the repository.
     """
-    lesson = [record for record in records if record["budget"] == "lesson"]
     found = []
     for paper in papers:
-        verdicts = judge_paper(paper, lesson, root=root)
+        own = [record for record in records if record["paper"] == paper.paper]
+        lesson = [record for record in own if record["budget"] == "lesson"]
+        if any(record["run"] == LESSON for record in lesson):
+            lesson = [record for record in lesson if record["run"] == LESSON]
+        full: dict[str, list[dict]] = {}
+        for record in own:
+            if record["budget"] == "full":
+                full.setdefault(record["run"], []).append(record)
+        judged = judge_paper(paper, lesson, root=root)
+        at_scale = {run: judge_paper(paper, of_run, root=root) for run, of_run in sorted(full.items())}
         # Claims that rest on no data set are judged once, whether there are records or not.
         bare = judge_paper(paper, [], data=[""], root=root)[""]
         for position, claim in enumerate(paper.claims):
             if claim.kind != "paired":
                 found.append(Line(paper, claim, bare=bare[position]))
                 continue
-            world = tuple(v[position] for name, v in verdicts.items() if is_world(name, root / "labelkit"))
-            real = tuple(v[position] for name, v in verdicts.items() if not is_world(name, root / "labelkit"))
-            found.append(Line(paper, claim, world, real))
+            big = [
+                Line(paper, claim, *_sides(verdicts, position, root, known_only=True), run=run)
+                for run, verdicts in at_scale.items()
+            ]
+            big = tuple(line for line in big if line.world or line.real)
+            found.append(Line(paper, claim, *_sides(judged, position, root), full=big))
     return found
 
 
+def _sides(
+    judged: dict[str, list[Verdict]], position: int, root: Path, known_only: bool = False
+) -> tuple[tuple[Verdict, ...], tuple[Verdict, ...]]:
+    """The verdicts on one claim on embedded worlds and on real data; on request only those that rest on a number."""
+    sides: tuple[list[Verdict], list[Verdict]] = [], []
+    for name, verdicts in judged.items():
+        verdict = verdicts[position]
+        if not known_only or verdict.status == "refused" or any(effect.n for effect in verdict.effects):
+            sides[not is_world(name, root / "labelkit")].append(verdict)
+    return tuple(sides[0]), tuple(sides[1])
+
+
 def picture(board: list[Line]) -> tuple[bytes, str] | None:
-    """The forest plot of all effects that have an interval.
+    """The forest plot of the lesson's effects: all that are differences in points and have an interval.
+
+    Effects of other units and those at the paper's scale stand in the table alone.
 
     Args:
         board: from `lines`.
@@ -101,7 +134,7 @@ def picture(board: list[Line]) -> tuple[bytes, str] | None:
         for line in board
         for verdict in (*line.world, *line.real)
         for effect in verdict.effects
-        if effect.unit == "points" and not math.isnan(effect.low)
+        if effect.fits_forest
     ]
     if not drawn:
         return None
@@ -142,14 +175,20 @@ def scoreboard(board: list[Line], chapters: set[str]) -> str:
         if line.bare is not None:
             rows.append((text, _bare(line.bare), "–", _published(line), badge(line.status)))
             continue
-        names = [contrast.name for contrast in line.claim.contrasts]
-        effects = [(_effects(line.world, name), _effects(line.real, name)) for name in names]
-        if len(names) == 1:
-            rows.append((text, *effects[0], _published(line), badge(line.status)))
-            continue
-        rows.append((text, "", "", _published(line), badge(line.status)))
-        rows += [(f"[{markup(name)}]{{.contrast}}", *effect, "", "") for name, effect in zip(names, effects)]
+        rows += _rows(line, text, _published(line))
+        for big in line.full:
+            rows += _rows(big, f"**{markup(line.claim.id)}** at the paper's scale, run `{big.run}`", "")
     return list_table(rows, "scoreboard", widths="31 19 19 13 18")
+
+
+def _rows(line: Line, text: str, number: str) -> list[tuple[str, str, str, str, str]]:
+    """The rows of one line: the claim with its verdict and, where it has several contrasts, one row for each."""
+    names = [contrast.name for contrast in line.claim.contrasts]
+    effects = [(_effects(line.world, name), _effects(line.real, name)) for name in names]
+    if len(names) == 1:
+        return [(text, *effects[0], number, badge(line.status))]
+    parts = [(f"[{markup(name)}]{{.contrast}}", *effect, "", "") for name, effect in zip(names, effects)]
+    return [(text, "", "", number, badge(line.status)), *parts]
 
 
 def published(papers: list[Paper]) -> str:
@@ -181,7 +220,7 @@ def _effects(verdicts: tuple[Verdict, ...], contrast: str) -> str:
     for verdict in verdicts:
         effect = next((effect for effect in verdict.effects if effect.name == contrast), None)
         if effect is not None and effect.n:
-            what = f"[{markup(effect.text())}]{{.effect}} <small>{effect.n} seeds</small>"
+            what = f"[{markup(effect.text(name_points=True))}]{{.effect}} <small>{effect.n} seeds</small>"
         elif verdict.status == "refused":
             # The reason begins with the name of the contrast at fault; the others of the claim have none.
             what = f"refused: {markup(verdict.reason)}" if verdict.reason.startswith(contrast) else "–"

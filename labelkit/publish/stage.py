@@ -3,10 +3,15 @@
 ``build/stage`` holds ``_config.yml``, ``_toc.yml``, ``book/``, the executed chapters under ``notebooks/`` and the pages
 generated from records, sheets and docstrings. Building there keeps the book builder away from everything else, and
 the links to launch a chapter or to see its source stay right.
+
+A notebook with a sheet in ``data/papers`` is the chapter of that paper. One without is a comparison: a page that reads
+what the chapters measured, and makes no claim. A notebook that is not fit to be shown is left out, and named.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +35,17 @@ class Staged:
         folder: the tree.
         written: files that are new or have other bytes than before.
         removed: files that are no longer part of the book.
-        chapters: papers whose chapter is part of the book.
+        chapters: papers whose chapter is part of the book, in its order.
+        comparisons: the other notebooks that are part of it.
+        left_out: notebooks that are not, each with the reason as a clause.
     """
 
     folder: Path
     written: list[Path]
     removed: list[Path]
     chapters: list[str]
+    comparisons: list[str]
+    left_out: dict[str, str]
 
 
 def stage(root: Path, folder: Path | None = None) -> Staged:
@@ -47,52 +56,74 @@ def stage(root: Path, folder: Path | None = None) -> Staged:
         folder: the staging tree; ``build/stage`` by default.
 
     Raises:
-        ValueError: a chapter is not fit to be shown (all reasons are given), or a sheet or record is not valid.
+        ValueError: a sheet or a record is not valid.
     """
     folder = folder or root / "build" / "stage"
-    contents = _committed(root) | _generated(root)
+    left_out = refused(root)
+    fit = [path.stem for path in every_notebook(root) if path.stem not in left_out]
+    papers = _sheets(root)
+    chapters = [paper.paper for paper in papers if paper.paper in fit]
+    comparisons = [name for name in fit if name not in chapters]
+    contents = _committed(root, chapters, comparisons, left_out) | _generated(root, papers, set(chapters))
     written = [folder / path for path, data in sorted(contents.items()) if write_if_different(folder / path, data)]
     removed = remove_others(folder, {folder / path for path in contents})
-    return Staged(folder, written, removed, [path.stem for path in chapters(root)])
+    return Staged(folder, written, removed, chapters, comparisons, left_out)
 
 
-def chapters(root: Path) -> list[Path]:
+def every_notebook(root: Path) -> list[Path]:
     """The notebooks of the repository, in alphabetical order."""
     return sorted((root / "notebooks").glob("*.ipynb"))
 
 
 def refused(root: Path) -> dict[str, str]:
-    """Chapters that must not be shown, each with the reason."""
+    """Notebooks that must not be shown, each with the reason as a clause."""
     found = {}
-    for path in chapters(root):
+    for path in every_notebook(root):
+        sheet, runs = root / "data" / "papers" / f"{path.stem}.yaml", root / "data" / "runs" / path.stem
         try:
             notebook = notebooks.read(path)
         except ValueError as error:
-            found[path.stem] = str(error)
+            found[path.stem] = str(error).removeprefix(f"{path} ").rstrip(".")
             continue
-        problem = notebooks.structure_problem(notebook) or notebooks.execution_problem(notebook)
-        if problem is None and not (root / "data" / "papers" / f"{path.stem}.yaml").is_file():
-            problem = f"there is no sheet data/papers/{path.stem}.yaml"
+        problem = notebooks.structure_problem(notebook, required=sheet.is_file() or runs.is_dir())
+        problem = problem or notebooks.execution_problem(notebook)
         if problem:
             found[path.stem] = problem
     return found
 
 
-def table_of_contents(text: str, shown: list[str]) -> str:
-    """The committed table of contents, with the pattern for chapters written out in their order.
+def table_of_contents(text: str, chapters: list[str], comparisons: list[str]) -> str:
+    """The committed table of contents, with the pattern for notebooks written out.
 
     Args:
         text: content of ``_toc.yml``.
-        shown: papers in the order of their chapters; without any, the part of the chapters is left out.
+        chapters: papers in the order of their chapters.
+        comparisons: the other notebooks; they become a part of their own after the chapters. A part without a page is
+            left out.
     """
     import yaml
 
-    toc = yaml.safe_load(text)
+    toc, parts = yaml.safe_load(text), []
     for part in toc["parts"]:
         if part["chapters"] == [{"glob": "notebooks/*"}]:
-            part["chapters"] = [{"file": f"notebooks/{paper}"} for paper in shown]
-    toc["parts"] = [part for part in toc["parts"] if part["chapters"]]
-    return yaml.safe_dump(toc, sort_keys=False)
+            for caption, names in ((part["caption"], chapters), ("Comparisons", comparisons)):
+                parts.append({"caption": caption, "chapters": [{"file": f"notebooks/{name}"} for name in names]})
+        else:
+            parts.append(part)
+    return yaml.safe_dump(toc | {"parts": [part for part in parts if part["chapters"]]}, sort_keys=False)
+
+
+def without_links(content: bytes, names: Iterable[str]) -> bytes:
+    """A page or notebook whose Markdown links to these notebooks are plain text: the book would not build with them.
+
+    Args:
+        content: the file.
+        names: notebooks that are not in the book.
+    """
+    for name in names:
+        link = rf"(?<!!)\[([^\[\]]*)\]\((?:[\w./-]*/)?{re.escape(name)}\.ipynb(?:#[^)\s]*)?\)"
+        content = re.sub(link.encode(), rb"\1", content)
+    return content
 
 
 def _sheets(root: Path) -> list[Paper]:
@@ -100,27 +131,24 @@ def _sheets(root: Path) -> list[Paper]:
     return sorted(load_papers(root / "data" / "papers").values(), key=lambda paper: (paper.year, paper.paper))
 
 
-def _committed(root: Path) -> dict[Path, bytes | str]:
-    problems = refused(root)
-    if problems:
-        listed = "; ".join(f"notebooks/{paper}.ipynb: {problem}" for paper, problem in problems.items())
-        raise ValueError(f"The book cannot show every chapter: {listed}.")
+def _committed(
+    root: Path, chapters: list[str], comparisons: list[str], left_out: dict[str, str]
+) -> dict[Path, bytes | str]:
     found: dict[Path, bytes | str] = {Path("_config.yml"): (root / "_config.yml").read_bytes()}
     toc = (root / "_toc.yml").read_text(encoding="utf-8")
-    there = {path.stem for path in chapters(root)}
-    found[Path("_toc.yml")] = table_of_contents(toc, [p.paper for p in _sheets(root) if p.paper in there])
+    found[Path("_toc.yml")] = table_of_contents(toc, chapters, comparisons)
     for path in sorted((root / "book").rglob("*")):
         if path.is_file() and not path.name.startswith("."):
-            found[path.relative_to(root)] = path.read_bytes()
-    for path in chapters(root):
-        found[path.relative_to(root)] = path.read_bytes()
+            content = path.read_bytes()
+            found[path.relative_to(root)] = without_links(content, left_out) if path.suffix == ".md" else content
+    for name in [*chapters, *comparisons]:
+        path = Path("notebooks") / f"{name}.ipynb"
+        found[path] = without_links((root / path).read_bytes(), left_out)
     return found
 
 
-def _generated(root: Path) -> dict[Path, bytes | str]:
-    papers = _sheets(root)
+def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, bytes | str]:
     records = load_records(sorted((root / "data" / "results").glob("*/*.jsonl")))
-    shown = {path.stem for path in chapters(root)}
     board = scoreboard.lines(papers, records, root)
     reference = api.modules(root)
     found: dict[Path, bytes | str] = {

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import platform
 import statistics
 from collections import defaultdict
 from html import escape
 
+from labelkit.contrasts import BEST_ON_VAL
 from labelkit.papers import Paper
+from labelkit.provenance import code_digest
 from labelkit.publish.markdown import list_table, markup
 from labelkit.publish.provenance import duration, facts
-
-BEST = "/best-on-val"
 
 
 def rows(records: list[dict]) -> list[dict[str, str | int | float]]:
@@ -25,8 +26,8 @@ def rows(records: list[dict]) -> list[dict[str, str | int | float]]:
     for record in records:
         for protocol, metrics in record["metrics"].items():
             row = {key: record[key] for key in ("paper", "run", "data", "arm", "seed", "steps")}
-            row["protocol"] = protocol.removesuffix(BEST)
-            row["checkpoint"] = "best on val" if protocol.endswith(BEST) else "last"
+            row["protocol"] = protocol.removesuffix(BEST_ON_VAL)
+            row["checkpoint"] = "best on val" if protocol.endswith(BEST_ON_VAL) else "last"
             row.update({k: v for k, v in metrics.items() if isinstance(v, int | float) and not isinstance(v, bool)})
             found.append(row)
     return found
@@ -65,6 +66,8 @@ def results(papers: list[Paper], records: list[dict]) -> str:
 def execution(papers: list[Paper], records: list[dict], chapters: set[str]) -> str:
     """The body of the execution page: for each paper and run the duration, device, commit and versions.
 
+    Beside the commit stands whether the code that the records depend on has changed since they were made.
+
     Args:
         papers: sheets in the order wanted.
         records: committed records.
@@ -85,11 +88,46 @@ def execution(papers: list[Paper], records: list[dict], chapters: set[str]) -> s
             out.append((name, "not yet run", *["–"] * 5))
         for run, of_run in sorted(runs.items()):
             known = {fact: markup(", ".join(values)) for fact, values in facts(of_run)}
+            known["Code"] += code_remark(paper.paper, of_run)
             origin = [known[fact] for fact in ("Device", "Code", "Versions", "Run on")]
             seconds = [record["measured"]["seconds"] for record in of_run]
             time = f"{duration(sum(seconds))} for {len(of_run)} records, the longest {duration(max(seconds))}"
             out.append((name, markup(run), time, *origin))
     return list_table(out, "execution", widths="11 11 18 18 14 16 12")
+
+
+def code_remark(paper: str, records: list[dict]) -> str:
+    """Whether the code that made these records is the code of today, as a clause for a table; empty if it is.
+
+    The digest of the code goes through Python's own parser, so only records of this Python version can be compared.
+
+    Args:
+        paper: name of the paper, of the experiment in the library.
+        records: records of one of its runs.
+    """
+    here, others = _minor(platform.python_version()), set()
+    for record in records:
+        made = _minor(record["versions"].get("python") or "unknown")
+        if made != here:
+            others.add(made)
+        elif record["code"].get("digest") != _digest_today(paper, record["data"]):
+            return "; the code has changed since"
+    listed = ", ".join(sorted(others))
+    return f"; not compared with the code of today, because it was made under Python {listed}" if others else ""
+
+
+def _digest_today(paper: str, data: str) -> str | None:
+    """Digest of the code that a cell on this data set would run today; None if it could not be run any more."""
+    from labelkit.experiments.data import find
+
+    try:
+        return code_digest(paper, find(data).module)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
 
 
 def _means(table: list[dict]) -> list[dict]:

@@ -8,7 +8,7 @@ import pytest
 
 from labelkit import figures
 from labelkit.figures.style import VERDICT_STYLE
-from labelkit.papers import load_paper
+from labelkit.papers import load_paper, load_papers
 from labelkit.verdicts import Effect, Verdict, judge_paper
 
 
@@ -88,13 +88,77 @@ def test_verdict_card_has_symbol_and_word():
     assert 'title="because &quot;so&quot;"' in page and "overflow-x:auto" in page
 
 
+def with_unit(paper, unit, only=False):
+    """The sheet with the unit of its first contrast changed, and without its other claims if asked."""
+    first = paper.claims[0]
+    contrasts = [first.contrasts[0].model_copy(update={"unit": unit})]
+    changed = first.model_copy(update={"contrasts": contrasts})
+    return paper.model_copy(update={"claims": [changed] if only else [changed, *paper.claims[1:]]})
+
+
+@pytest.mark.parametrize(
+    ("unit", "only", "head"),
+    [("points", False, "Claim, and effects in points [95 %]"), ("ms", True, "Claim, and effects [95 %]"),
+     ("ms", False, "Claim, and effects [95 %], in points where no unit is named")],
+)  # fmt: skip
+def test_the_card_says_which_unit_its_numbers_have(unit, only, head):
+    paper = with_unit(load_paper("cps"), unit, only)
+    name = paper.claims[0].contrasts[0].name
+    effect = Effect(name, "supported", -8.0, -9.0, -7.0, 5, {}, unit)
+    verdicts = judge_paper(paper, [], ["streets"])["streets"]
+    verdicts[0] = Verdict("supported", (effect,), "", "C1", "streets")
+    cells = Tags(figures.verdict_card(paper, {"streets": verdicts})).cells
+    assert cells[0] == head
+    if unit == "ms":
+        assert cells[cells.index(name) + 1] == "✓ −8.00 [−9.00, −7.00] ms"
+
+
+def tiny_record(arm, seed, miou, **changes):
+    """A record with only what a verdict looks at."""
+    return {
+        "schema": 1, "paper": "cps", "run": "lesson", "budget": "lesson", "arm": arm, "data": "streets", "seed": seed,
+        "metrics": {"streets/test/whole-image": {"miou": miou}}, "series": {}, "steps": 300,
+        "dataset": {"fingerprint": "abc"},
+    } | changes  # fmt: skip
+
+
+def test_verdicts_in_lines():
+    paper = load_paper("cps")
+    records = [
+        tiny_record(arm, seed, miou) for arm, miou in (("cutmix-1/16", 0.5), ("cps-1/16", 0.25)) for seed in range(5)
+    ]
+    text = figures.verdict_lines(paper, records, ["streets", "camvid"], ["C7", "C6b"])
+    c7, c6b = paper.claim("C7"), paper.claim("C6b")
+    name = c7.contrasts[0].name
+    lines = text.splitlines()
+    assert lines[:3] == [
+        f"C7  {c7.text}",
+        f"    streets: supported ({name}: the effect is the same in every seed)",
+        f"        {name}: +25.0 [+25.0, +25.0] points, 5 seeds, supported",
+    ]
+    assert lines[3].startswith("    camvid: not yet run (") and lines[4] == f"        {name}: –, not yet run"
+    # A claim that a test proves is told once, not for each data set.
+    assert lines[5:] == [f"C6b  {c6b.text}", f"    exact (proven by {c6b.test})"]
+    assert figures.verdict_lines(paper, records, "streets", "C6b").splitlines() == lines[5:]
+    assert figures.verdict_lines(paper, records, ["streets"]).count("\n") > len(paper.claims)
+
+
+def test_lines_tell_a_refusal_and_its_reason():
+    paper = load_paper("cps")
+    records = [tiny_record("cutmix-1/16", 0, 0.5), tiny_record("cps-1/16", 0, 0.4, steps=17)]
+    text = figures.verdict_lines(paper, records, ["streets"], ["C7"])
+    assert "    streets: refused (" in text and "different numbers of steps (17, 300))" in text
+    with pytest.raises(ValueError, match="cps has no claim C99"):
+        figures.verdict_lines(paper, records, ["streets"], ["C99"])
+
+
 def test_every_verdict_has_a_badge_that_dark_mode_does_not_change():
     for status, (_, _, symbol) in VERDICT_STYLE.items():
         page = figures.badge(status)
         assert symbol in page and status in page and "color:#1c1c1c" in page
 
 
-@pytest.mark.parametrize("name", ["ocr", "cps"])
+@pytest.mark.parametrize("name", sorted(load_papers()))
 def test_published_table_gives_status_and_source_of_every_number(name):
     paper = load_paper(name)
     cells = Tags(figures.published_table(paper)).cells

@@ -60,6 +60,40 @@ def test_attention_bars_mark_the_truth():
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["road", "▸ car"]
 
 
+def test_attention_bars_mark_the_truth_of_each_panel():
+    palette, weights = np.zeros((3, 3), np.uint8), [0.2, 0.7, 0.1]
+    panels = {"first": weights, "second": weights, "third": weights}
+    classes = ["road", "car", "sky"]
+    figure = figures.attention_bars(panels, classes, palette, truth={"first": "car", "second": np.int64(2)})
+    arrows = [[(text.get_text(), text.xy) for text in axes.texts] for axes in figure.axes]
+    assert arrows == [[("◂", (0.7, 1))], [("◂", (0.1, 2))], []]
+    bold = [[bar.get_linewidth() > 1 for bar in axes.patches] for axes in figure.axes]
+    assert bold == [[False, True, False], [False, False, True], [False, False, False]]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["◂  the pixel's true class"]
+    assert all("▸" not in label.get_text() for label in figure.axes[0].get_yticklabels())
+
+
+@pytest.mark.parametrize("truth", ["bus", {"a pixel": "bus"}, {"a pixel": 2}, {"a pixel": -1}, {"other": 0}])
+def test_attention_bars_refuse_a_truth_that_is_not_there(truth):
+    with pytest.raises(ValueError, match="truth names"):
+        figures.attention_bars({"a pixel": [0.25, 0.75]}, ["road", "car"], np.zeros((2, 3), np.uint8), truth)
+
+
+def test_labels_follow_the_unit():
+    times = {"a": {0: 12.0, 1: 14.0}}
+    axes = figures.paired_dots(times, metric="time of a frame", unit="ms").axes[0]
+    assert axes.get_xlabel() == "time of a frame (ms)" and axes.texts[0].get_text() == "13.0"
+    assert axes.lines[0].get_xdata()[0] == 12.0
+    assert figures.paired_dots({"a": {0: 0.5}}).axes[0].get_xlabel() == "mIoU (points)"
+    assert figures.paired_dots(times, "own words", 1.0).axes[0].get_xlabel() == "own words"
+    bars = figures.class_delta_bars(np.array([[3.0]]), np.array([[5.0]]), ["car"], metric="depth error", unit="m").axes[
+        0
+    ]
+    assert bars.patches[0].get_width() == 2 and bars.get_xlabel() == "depth error difference (m)"
+    default = figures.class_delta_bars(np.zeros((1, 1)), np.zeros((1, 1)), ["car"]).axes[0]
+    assert default.get_xlabel() == "IoU difference (points)"
+
+
 def test_confusion_is_in_percent_of_the_truth():
     axes = figures.confusion_heatmap(np.array([[3, 1], [0, 0]]), ["road", "car"]).axes[0]
     assert axes.images[0].get_array()[0].tolist() == [75, 25]
@@ -107,6 +141,24 @@ def test_forest_shows_a_huge_effect_as_an_arrow():
     assert "+40" in [text.get_text() for text in axes.texts]
     assert axes.get_xlim()[1] < 10
     assert len(intervals(figures.forest({"OCR": {"w": [verdict("O1", *effects)]}}, limit=50).axes[0])) == 8
+
+
+def test_forest_puts_only_differences_in_points_on_its_axis():
+    milliseconds = Effect("time", "supported", -8.0, -9.0, -7.0, 5, {}, "ms")
+    level = Effect("level", "supported", 0.92, 0.91, 0.93, 5, {}, "points", 0.9, "above 90", False)
+    axes = figures.forest({"X": {"w": [verdict("A", milliseconds, level, effect("a", 0.01, 0.005))]}}).axes[0]
+    assert intervals(axes) == [pytest.approx((0.5, 1.5))] and axes.get_xlabel() == "effect (points)"
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["X", "A  a"]
+    with pytest.raises(ValueError, match="nothing to draw"):
+        figures.forest({"X": {"w": [verdict("A", milliseconds, level)]}})
+
+
+def test_forest_marks_the_bar_of_a_margin():
+    margin = Effect("as good", "supported", -0.001, -0.002, 0.0, 5, {}, "points", -0.005, "above −0.5")
+    figure = figures.forest({"X": {"w": [verdict("A", margin, effect("a", 0.01, 0.005))]}})
+    strokes = [list(map(float, line.get_xdata())) for line in figure.axes[0].lines]
+    assert [-0.5, -0.5] in strokes and figure.axes[0].get_xlim()[0] < -0.5
+    assert "bar asked for" in [text.get_text() for text in figure.legends[0].get_texts()]
 
 
 def test_forest_without_effects_says_so():

@@ -3,8 +3,10 @@
 import json
 import random
 import shutil
+from itertools import product
 from pathlib import Path
 
+from labelkit.contrasts import BEST_ON_VAL
 from labelkit.papers import ROOT, load_papers
 
 PARAMETERS = """paper: str = "tiny"
@@ -74,7 +76,7 @@ def record(paper: str, arm: str, data: str, seed: int, miou: float, run: str = "
         },
         "series": {
             "agreement": [[0, 0.5], [100, 0.6 + 0.01 * seed]],
-            "pseudo_label_accuracy": [[0, 0.4], [100, 0.5 + 0.01 * seed]],
+            "pseudo_accuracy": [[0, 0.4], [100, 0.5 + 0.01 * seed]],
         },
         "steps": 300,
         "dataset": {"name": data, "fingerprint": "aaaabbbbccccdddd", "train": 32},
@@ -90,16 +92,32 @@ def record(paper: str, arm: str, data: str, seed: int, miou: float, run: str = "
 
 
 def made_up_records(paper, data: list[str], seeds: int = 6) -> list[dict]:
-    """Records for every arm that a sheet names, with made-up numbers."""
+    """Records for every arm, metric, protocol and series that a sheet's claims name, with made-up numbers."""
     random.seed(paper.paper)
-    arms = dict.fromkeys(arm for claim in paper.claims for contrast in claim.contrasts for arm in contrast.weights)
+    contrasts = [contrast for claim in paper.claims for contrast in claim.contrasts]
+    arms = dict.fromkeys(arm for contrast in contrasts for arm in contrast.weights)
     level = {arm: 0.4 + 0.04 * random.random() for arm in arms}
-    return [
-        record(paper.paper, arm, name, seed, level[arm] + 0.02 * random.random() + 0.01 * seed)
-        for name in data
-        for arm in arms
-        for seed in range(seeds)
-    ]
+    found = []
+    for name, arm, seed in product(data, arms, range(seeds)):
+        made_up = record(paper.paper, arm, name, seed, level[arm] + 0.02 * random.random() + 0.01 * seed)
+        for contrast in contrasts:
+            add_metric(made_up, contrast, level[arm] + 0.02 * random.random())
+        found.append(made_up)
+    return found
+
+
+def add_metric(record: dict, contrast, value: float) -> None:
+    """Adds what a contrast reads, unless the record has it: a series, or a number in its group under its protocol."""
+    first, *inner = contrast.metric.split(":")
+    if first == "series":
+        record["series"].setdefault(inner[0], [[0, value], [100, value + 0.01]])
+        return
+    for ending in ("", BEST_ON_VAL):
+        group = record["metrics"].setdefault(f"{record['data']}/{contrast.protocol or 'test/whole-image'}{ending}", {})
+        *outer, last = first, *inner
+        for part in outer:
+            group = group.setdefault(part, {})
+        group.setdefault(last, value)
 
 
 def repository(root: Path, with_records: bool = True, chapters: tuple[str, ...] = ()) -> Path:

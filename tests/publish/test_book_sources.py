@@ -6,12 +6,13 @@ import re
 
 import pytest
 import yaml
-from synthetic import code, executed_chapter, notebook, record, repository, save
+from synthetic import code, executed_chapter, markdown, notebook, record, repository, save
 
-from labelkit.papers import ROOT, load_papers
+from labelkit.papers import ROOT, Published, load_papers
 from labelkit.publish import api, notebooks, provenance, scoreboard, stage, tables
 from labelkit.publish.book import broken_links
 
+FIRST, SECOND = list(load_papers())[:2]
 ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no such class", "traceback": []}
 
 
@@ -26,48 +27,79 @@ ERROR = {"output_type": "error", "ename": "ValueError", "evalue": "no such class
         (notebook(code("x = 1", ["parameters"], count=1), code("print(x)")), "1 of its 2 code cells were not executed"),
         (notebook(code("x = 1", ["parameters"], count=1), code("y = x", count=2)), "no outputs"),
         (notebook(code("x = 1", count=1), code("print(x)", count=2)), "0 code cells tagged"),
-        ("half a notebook", "not valid JSON"),
+        (
+            notebook(*executed_chapter()["cells"], markdown("We find @@DISCUSSION@@ and @@N@@, @@N@@.")),
+            r"not written to the end: @@DISCUSSION@@, @@N@@$",
+        ),
+        ("half a notebook", "^is not a notebook: it is not valid JSON$"),
+        ({"nbformat": 4, "cells": [{}]}, "a cell has no type"),
     ],
 )
-def test_a_notebook_that_must_not_be_shown_is_refused(tmp_path, content, words):
-    repository(tmp_path, with_records=False)
-    path = tmp_path / "notebooks" / "cps.ipynb"
-    path.parent.mkdir()
+def test_a_notebook_that_must_not_be_shown_is_left_out_and_named(tmp_path, content, words):
+    repository(tmp_path, with_records=False, chapters=(SECOND, "few_words"))
+    path = tmp_path / "notebooks" / f"{FIRST}.ipynb"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(ValueError, match=words) as refusal:
-        stage.stage(tmp_path)
-    assert "cps.ipynb" in str(refusal.value)
-    assert not (tmp_path / "build" / "stage").exists()
+    staged = stage.stage(tmp_path)
+    assert re.search(words, staged.left_out[FIRST]) and len(staged.left_out) == 1
+    assert staged.chapters == [SECOND] and staged.comparisons == ["few_words"]
+    assert not (staged.folder / "notebooks" / path.name).exists()
+    assert f"notebooks/{FIRST}" not in (staged.folder / "_toc.yml").read_text()
+    generated = "".join(p.read_text() for p in (staged.folder / "book" / "_generated").glob("*.md"))
+    assert f"notebooks/{FIRST}" not in generated and f"notebooks/{SECOND}" in generated
 
 
-def test_a_chapter_without_a_sheet_is_refused(tmp_path):
-    repository(tmp_path, with_records=False, chapters=("unheard_of",))
-    with pytest.raises(ValueError, match=r"no sheet data/papers/unheard_of.yaml"):
-        stage.stage(tmp_path)
+def test_a_notebook_without_a_sheet_is_a_comparison(tmp_path):
+    repository(tmp_path, chapters=(FIRST,))
+    cells = [cell for cell in executed_chapter()["cells"] if "parameters" not in notebooks.tags(cell)]
+    path = save(notebook(*cells), tmp_path / "notebooks" / "few_words.ipynb")
+    staged = stage.stage(tmp_path)
+    assert staged.left_out == {} and staged.chapters == [FIRST] and staged.comparisons == ["few_words"]
+    parts = {part["caption"]: part["chapters"] for part in contents(staged)["parts"]}
+    names = list(parts)
+    assert parts["Comparisons"] == [{"file": "notebooks/few_words"}]
+    assert parts["Chapters"] == [{"file": f"notebooks/{FIRST}"}]
+    assert names.index("Comparisons") == names.index("Chapters") + 1
+    # With a run file it has parameters, and so a cell that papermill can replace.
+    (tmp_path / "data" / "runs" / "few_words").mkdir(parents=True)
+    assert "0 code cells tagged" in stage.stage(tmp_path).left_out["few_words"]
+    save(executed_chapter(), path)
+    assert stage.stage(tmp_path).comparisons == ["few_words"]
+
+
+def test_links_to_a_notebook_that_is_left_out_become_text():
+    page = (
+        b"See [the *first*](../notebooks/first.ipynb#here), [it](first.ipynb), [second](second.ipynb), ![x](first.png)."
+    )
+    left = b"See the *first*, it, [second](second.ipynb), ![x](first.png)."
+    assert stage.without_links(page, ["first"]) == left
+    assert stage.without_links(page, []) == page
+
+
+def contents(staged):
+    return yaml.safe_load((staged.folder / "_toc.yml").read_text())
 
 
 def test_staging_again_writes_nothing_and_removes_what_is_gone(tmp_path):
-    repository(tmp_path, chapters=("cps", "ocr"))
+    repository(tmp_path, chapters=(FIRST, SECOND))
     first = stage.stage(tmp_path)
-    assert first.written and first.chapters == ["cps", "ocr"]
+    assert first.written and set(first.chapters) == {FIRST, SECOND}
     assert stage.stage(tmp_path).written == []
-    (tmp_path / "notebooks" / "ocr.ipynb").unlink()
+    (tmp_path / "notebooks" / f"{SECOND}.ipynb").unlink()
     third = stage.stage(tmp_path)
-    assert [path.name for path in third.removed] == ["ocr.ipynb"]
-    toc = yaml.safe_load((third.folder / "_toc.yml").read_text())
-    listed = [c["file"] for part in toc["parts"] for c in part["chapters"]]
-    assert "notebooks/cps" in listed and "notebooks/ocr" not in listed
+    assert [path.name for path in third.removed] == [f"{SECOND}.ipynb"]
+    listed = [c["file"] for part in contents(third)["parts"] for c in part["chapters"]]
+    assert f"notebooks/{FIRST}" in listed and f"notebooks/{SECOND}" not in listed
 
 
 def test_a_new_paper_enters_by_its_files_alone(tmp_path):
-    repository(tmp_path, chapters=("cps",))
-    sheet = yaml.safe_load((tmp_path / "data" / "papers" / "cps.yaml").read_text())
-    sheet |= {"paper": "later", "short": "LATER", "year": 2030}
+    repository(tmp_path, chapters=(FIRST,))
+    sheet = yaml.safe_load((tmp_path / "data" / "papers" / f"{FIRST}.yaml").read_text())
+    sheet |= {"paper": "later", "short": "LATER", "year": 2100}
     (tmp_path / "data" / "papers" / "later.yaml").write_text(yaml.safe_dump(sheet))
     save(executed_chapter(), tmp_path / "notebooks" / "later.ipynb")
     folder = stage.stage(tmp_path).folder
     toc = (folder / "_toc.yml").read_text()
-    assert toc.index("notebooks/cps") < toc.index("notebooks/later")
+    assert toc.index(f"notebooks/{FIRST}") < toc.index("notebooks/later")
     assert "LATER" in (folder / "book" / "_generated" / "scoreboard.md").read_text()
 
 
@@ -112,7 +144,8 @@ def test_published_numbers_carry_their_status_in_words():
     for paper in papers.values():
         for row in paper.published:
             assert row.status_words in text
-    assert re.search(r"mIoU 73\.20 %", text)
+    row = {"label": "x", "metric": "mIoU", "protocol": "val", "status": "quoted", "source": "s"}
+    assert scoreboard.value(Published(**row, value=73.2, unit="%")) == "mIoU 73.20 %"
 
 
 def test_result_rows_keep_protocol_and_checkpoint_apart():
@@ -217,10 +250,9 @@ def test_committed_chapters_are_fit_to_show_and_free_of_volatile_metadata():
     chapters = sorted((ROOT / "notebooks").glob("*.ipynb"))
     if not chapters:
         pytest.skip("no chapter has been committed yet")
+    assert stage.refused(ROOT) == {}
     for path in chapters:
         content = notebooks.read(path)
-        assert notebooks.structure_problem(content) is None, path.name
-        assert notebooks.execution_problem(content) is None, path.name
         text = path.read_text(encoding="utf-8")
         assert '"papermill"' not in text and "iopub" not in text, path.name
         assert set(content["metadata"].get("language_info", {"name": 0})) == {"name"}, path.name

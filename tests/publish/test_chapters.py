@@ -1,6 +1,8 @@
 """Chapters are executed from checked parameters, published on success, and kept apart with a log on failure."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -67,7 +69,7 @@ def test_the_key_follows_code_parameters_and_library_but_not_prose(root):
 def test_a_failing_chapter_leaves_a_log_and_stops_no_other(root, monkeypatch, capsys):
     content = json.loads((root / "notebooks" / "tiny.ipynb").read_text())
     save(content, root / "notebooks" / "broken.ipynb")
-    write_run_file(root, "broken", "smoke", VALUES | {"steps": 0})
+    write_run_file(root, "broken", "smoke", VALUES | {"paper": "broken", "steps": 0})
     monkeypatch.setattr(chapters, "ROOT", root)
     assert chapters.main(["--budget", "smoke"]) == 1
     printed = capsys.readouterr().out
@@ -78,7 +80,7 @@ def test_a_failing_chapter_leaves_a_log_and_stops_no_other(root, monkeypatch, ca
     assert not (root / "build" / "chapters" / "smoke" / "broken.ipynb").exists()
     assert chapters.interrupted(root) == {"smoke": ["broken"]}
 
-    write_run_file(root, "broken", "smoke", VALUES)
+    write_run_file(root, "broken", "smoke", VALUES | {"paper": "broken"})
     assert chapters.main(["--resume"]) == 0
     assert not failed.exists() and chapters.interrupted(root) == {}
 
@@ -140,6 +142,8 @@ def test_a_lesson_that_fails_or_is_incomplete_replaces_nothing(tmp_path, broken)
         ({"learning_rate": "1e-3"}, "write 1.0e-3, not 1e-3"),
         ({"seeds": "[0, 1]"}, "expects a list"),
         ({"steps": True}, "`steps` is True"),
+        ({"paper": "other"}, "`paper` is 'other'; in this file it must be 'tiny'"),
+        ({"budget": "lesson"}, "`budget` is 'lesson'; in this file it must be 'smoke'"),
     ],
 )
 def test_a_mistyped_parameter_is_one_sentence_and_exit_2(root, monkeypatch, capsys, change, words):
@@ -160,8 +164,74 @@ def test_exactly_one_parameters_cell(root, count):
 
 
 def test_unknown_chapter_and_missing_run_file(root):
-    with pytest.raises(FileNotFoundError, match=r"nowhere/smoke.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"no notebook notebooks/nowhere.ipynb; there are: tiny"):
         chapters.find(root, "smoke", ["nowhere"])
+    (root / "data" / "papers").mkdir()
+    (root / "data" / "papers" / "tiny.yaml").write_text("paper: tiny\n")
+    with pytest.raises(FileNotFoundError, match=r"tiny/lesson.yaml"):
+        chapters.find(root, "lesson", ["tiny"])
+
+
+def test_a_run_file_that_repeats_a_key_is_refused(root):
+    path = root / "data" / "runs" / "tiny" / "smoke.yaml"
+    path.write_text("paper: tiny\nsteps: 2\nsteps: 3\n")
+    with pytest.raises(ValueError, match=r"smoke.yaml: not valid YAML at line 3, column 1: key 'steps' is given twice"):
+        parameters.read(path)
+
+
+@pytest.mark.parametrize("with_parameters", [False, True])
+def test_a_comparison_needs_neither_sheet_nor_run_file(root, with_parameters):
+    cells = [code("paper: str = 'few_words'", ["parameters"])] * with_parameters
+    cells += [markdown("# Few words\n\n@@WORDS@@"), code("print('compared')")]
+    save(notebook(*cells), root / "notebooks" / "few_words.ipynb")
+    [chapter] = chapters.find(root, "lesson", ["few_words"])
+    before = execution.key(chapter)
+    outcome = execution.execute(chapter)
+    # Records and prose do not keep it from being published; the book waits for the words.
+    assert (outcome.outcome, outcome.note) == ("executed", "still to be written: @@WORDS@@")
+    committed = notebooks.read(chapter.notebook)
+    assert notebooks.execution_problem(committed, draft=True) is None
+    assert notebooks.execution_problem(committed) == "it is not written to the end: @@WORDS@@"
+    assert not (root / "data" / "results").exists()
+    (root / "data" / "results" / "tiny").mkdir(parents=True)
+    (root / "data" / "results" / "tiny" / "lesson.jsonl").write_text("{}\n")
+    assert execution.key(chapter) != before, "a comparison is made of the records"
+
+
+DEFAULTS = "steps: int = 3  # steps\nrate: float = 0.1"
+
+
+@pytest.mark.parametrize(
+    ("cells", "strays"),
+    [
+        (["", "boxes = {}\nn = 3", DEFAULTS], []),
+        (["", DEFAULTS, "# Parameters\nsteps = 5\n"], []),
+        (["", DEFAULTS, "# Parameters\nsteps = 5\nstepz = 3\n"], ["stepz"]),
+        (["", DEFAULTS + "\nratee = 0.2"], ["ratee"]),
+        (["", DEFAULTS, "import torch\nn, k = 3, 4\nstepz = n", "%%time\nx = 3", "count = 7"], []),
+        (["", DEFAULTS + "\nratee = 0.2", DEFAULTS], []),
+        (["", "# Parameters\nstepz = 3\n", DEFAULTS, "n = 1"], []),
+    ],
+    ids=["defaults", "injected", "stray injected", "stray written", "other cells", "mended", "kernel used before"],
+)
+def test_strays_are_found_from_inside_a_chapter(cells, strays):
+    assert parameters.given(cells, ["steps", "rate"]) == ["steps", "rate", *strays]
+
+
+def test_papermill_by_hand_with_a_mistyped_parameter_fails(tmp_path):
+    cells = [
+        code("number = 3\nempty = {}"),
+        code(DEFAULTS, ["parameters"]),
+        code("from labelkit.publish.parameters import given"),
+        code(
+            "values = {name: globals()[name] for name in given(In, ['steps', 'rate'])}\nassert len(values) == 2, values"
+        ),
+    ]
+    path = save(notebook(*cells), tmp_path / "in.ipynb")
+    command = [sys.executable, "-m", "papermill", str(path), str(tmp_path / "out.ipynb"), "--no-progress-bar"]
+    assert subprocess.run([*command, "-p", "steps", "5"], capture_output=True, timeout=120).returncode == 0
+    failed = subprocess.run([*command, "-p", "stepz", "5"], capture_output=True, text=True, timeout=120)
+    assert failed.returncode != 0 and "{'steps': 3, 'rate': 0.1, 'stepz': 5}" in failed.stderr
 
 
 def test_defaults_equal_to_the_run_file_are_recognised(root):

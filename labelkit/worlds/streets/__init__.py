@@ -11,6 +11,6 @@ is used, so the samples are the same on every machine.
 """
 
 from labelkit.worlds.streets.classes import CLASSES, PALETTE
-from labelkit.worlds.streets.dataset import WORLD_VERSION, StreetClips, Streets
+from labelkit.worlds.streets.dataset import WORLD_VERSION, StreetClips, Streets, parts
 
-__all__ = ["CLASSES", "PALETTE", "WORLD_VERSION", "StreetClips", "Streets"]
+__all__ = ["CLASSES", "PALETTE", "WORLD_VERSION", "StreetClips", "Streets", "parts"]

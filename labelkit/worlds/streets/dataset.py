@@ -218,3 +218,17 @@ class StreetClips(_World):
             "occluded": torch.from_numpy(occluded),
             "name": f"{self.split}-{index:06d}",
         }
+
+
+def parts(variant: str, height: int, width: int, lengths: dict[str, int]) -> dict[str, Streets]:
+    """The stills of a run file's ``streets`` or ``streets-sim``, nothing kept in memory.
+
+    Args:
+        variant: domain; empty means "real".
+        height, width: pixels.
+        lengths: number of images by part: "train", "val", "test".
+    """
+    return {
+        part: Streets(part, length, height, width, domain=variant or "real", keep_mib=0)
+        for part, length in lengths.items()
+    }

@@ -1,0 +1,76 @@
+"""Data by name: a world or a reader is found by its file, so that a new one changes no other.
+
+The name of a run file is ``<module>`` or ``<module>-<variant>``: ``streets``, ``streets-sim``, ``camvid``. The
+module is ``labelkit.worlds.<module>`` or ``labelkit.datasets.<module>`` and offers ``parts``: a world
+``parts(variant, **options)``, a reader ``parts(root, variant, **options)``. Both give a dict of data sets, mostly
+``train``, ``val`` and ``test``; which options there are depends on the kind of data, and the experiment knows it.
+"""
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a data set comes from.
+
+    Attributes:
+        name: as in the run file.
+        module: dotted name of the module that makes or reads it.
+        variant: what follows the first hyphen of the name; empty if nothing does.
+        drawn: True for a world, False for real data.
+    """
+
+    name: str
+    module: str
+    variant: str
+    drawn: bool
+
+    def parts(self, root: Path | None, **options: Any) -> dict[str, Any]:
+        """The parts of the data set.
+
+        Args:
+            root: folder that holds the user's data sets; real data need it.
+            options: handed on.
+
+        Raises:
+            ValueError: real data, and no root is known.
+        """
+        found = importlib.import_module(self.module)
+        if self.drawn:
+            return found.parts(self.variant, **options)
+        if root is None:
+            raise ValueError(
+                f"data {self.name!r} needs the environment variable LABELKIT_DATA: the folder that holds it"
+            )
+        return found.parts(root, self.variant, **options)
+
+
+def find(name: str) -> Source:
+    """The source of a data set.
+
+    Raises:
+        ValueError: no module offers it; lists those that there are.
+    """
+    base, _, variant = name.partition("-")
+    for kind in ("worlds", "datasets"):
+        if base in _modules(kind):
+            return Source(name, f"labelkit.{kind}.{base}", variant, drawn=kind == "worlds")
+    there = ", ".join([*_modules("worlds"), *_modules("datasets")])
+    raise ValueError(f"data {name!r} has no reader in this version; there are: {there}")
+
+
+def _modules(kind: str) -> list[str]:
+    """Names of the modules and packages of a folder that offer ``parts``."""
+    files = {path.stem: path for path in (PACKAGE / kind).glob("*.py")}
+    files |= {path.parent.name: path for path in (PACKAGE / kind).glob("*/__init__.py")}
+    return sorted(name for name, path in files.items() if _offers_parts(path))
+
+
+def _offers_parts(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return "\ndef parts(" in text or '"parts"' in text  # defined here, or re-exported by a package
