@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from labelkit.contrasts import BEST_ON_VAL
+
 if TYPE_CHECKING:
     from IPython.display import HTML
 
@@ -37,7 +39,7 @@ def facts(records: list[dict]) -> list[tuple[str, list[str]]]:
     devices = distinct(_device(r["device"]) for r in records)
     versions = distinct(f"{name} {version}" for r in records for name, version in r["versions"].items() if version)
     seeds = sorted({r["seed"] for r in records})
-    protocols = distinct(name.removesuffix("/best-on-val") for r in records for name in r["metrics"])
+    protocols = distinct(name.removesuffix(BEST_ON_VAL) for r in records for name in r["metrics"])
     data = distinct(
         f"{r['dataset'].get('name', r['data'])} {r['dataset'].get('fingerprint', '')}".strip()
         for r in records

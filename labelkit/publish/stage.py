@@ -165,7 +165,7 @@ def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, b
         found[GENERATED / "scoreboard.png"] = drawn[0]
         figure = (
             f":::{{figure}} _generated/scoreboard.png\n:alt: {drawn[1]}\n\n"
-            "Effects of all claims, paired by seed, with 95 % intervals, in mIoU points.\n:::\n\n"
+            "Differences in points, paired by seed, with 95 % intervals; the table below has all claims.\n:::\n\n"
         )
         found[GENERATED / "scoreboard.md"] = figure + found[GENERATED / "scoreboard.md"]
     for name, text in api.pages(reference, f"{REPOSITORY}/blob/main").items():
