@@ -178,7 +178,7 @@ def scoreboard(board: list[Line], chapters: set[str]) -> str:
         rows += _rows(line, text, _published(line))
         for big in line.full:
             rows += _rows(big, f"**{markup(line.claim.id)}** at the paper's scale, run `{big.run}`", "")
-    return list_table(rows, "scoreboard", widths="29 19 19 18 15")
+    return list_table(rows, "scoreboard", widths="27 19 19 17 18")
 
 
 def _rows(line: Line, text: str, number: str) -> list[tuple[str, str, str, str, str]]:
