@@ -58,7 +58,9 @@ class Progress:
         seconds = time.perf_counter() - self.started
         line = f"{self.label}: {self.done} of {self.total} {self.unit}s in {_span(seconds)}"
         if 0 < self.done < self.total:
-            line += f", {_span(seconds / self.done * (self.total - self.done))} left"
+            rate = self.done / seconds
+            speed = f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
+            line += f", {speed}, {_span((self.total - self.done) / rate)} left"
         return line + (f" ({self.note})" if self.note and self.done < self.total else "")
 
 
