@@ -39,8 +39,8 @@ $(VENV)/.complete: requirements.lock pyproject.toml
 	$(PY) -m pip install --quiet uv==$(UV_VERSION) || echo "uv could not be installed; pip does its work, more slowly."
 	if $(PY) -m uv --version >/dev/null 2>&1; then
 		export UV_COMPILE_BYTECODE=1
-		$(PY) -m uv pip install --python $(PY) --require-hashes -r requirements.lock
-		$(PY) -m uv pip install --python $(PY) --no-deps -e .
+		$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
+		$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e .
 	else
 		$(PY) -m pip install --require-hashes -r requirements.lock
 		$(PY) -m pip install --no-deps -e .

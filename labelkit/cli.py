@@ -85,10 +85,12 @@ def run(
         count = len(settings.data) * len(settings.arms) * len(settings.seeds)
         print(f"{run_file}: valid, {count} cells of {settings.steps} steps; records go to {runs.folder(settings)}")
         return
-    for record in runs.execute(settings):
+    records = runs.execute(settings)
+    for record in records:
         for protocol, values in record["metrics"].items():
             numbers = ", ".join(f"{key} {value:.4f}" for key, value in values.items() if isinstance(value, float))
             print(f"{record['arm']:24} {record['data']:10} seed {record['seed']}  {protocol}: {numbers}")
+    print(f"{len(records)} records in {runs.folder(settings)}")
 
 
 @app.command()
@@ -115,7 +117,8 @@ def doctor() -> None:
 
     findings = checks.examine(os.environ.get("LABELKIT_DATA"))
     for finding in findings:
-        print(f"{'ok     ' if finding.ok else 'missing'}  {finding.what}: {finding.says}")
+        word = "ok" if finding.ok else "missing" if finding.needed else "absent"
+        print(f"{word:7}  {finding.what}: {finding.says}")
     if any(not finding.ok and finding.needed for finding in findings):
         raise typer.Exit(1)
 
@@ -125,9 +128,11 @@ def data_list() -> None:
     """The data sets of the papers: what for, licence, size, whether this version reads them."""
     from labelkit.datasets import catalogue
 
-    for entry in catalogue.entries():
+    entries = catalogue.entries()
+    widest = max(len(entry.size) for entry in entries)
+    for entry in entries:
         reader = "reader" if entry.reader else "no reader yet"
-        print(f"{entry.name:20} {entry.size:>10}  {reader:14} {entry.title}. {entry.licence}")
+        print(f"{entry.name:16} {entry.size:>{widest}}  {reader:14} {entry.title}. {entry.licence}")
 
 
 @data_app.command("check")

@@ -1,8 +1,9 @@
 """Run files: which papers have an experiment, and the values of a run, read and validated."""
 
+import difflib
 import importlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,10 @@ def parse(values: Mapping[str, Any], source: str = "parameters") -> RunSettings:
     try:
         settings = module.Settings(**values)
     except ValidationError as error:
-        raise ValueError(f"{source}: {_first_problem(error, module.Settings)}") from error
+        raise ValueError(f"{source}: {_first_problem(error, module.Settings)}") from None
     unknown = [arm for arm in settings.arms if arm not in module.ARMS]
     if unknown:
-        raise ValueError(f"{source}: arms names {unknown[0]!r}; expected some of {', '.join(module.ARMS)}")
+        raise ValueError(f"{source}: arms names {unknown[0]!r}; {_near(unknown[0], module.ARMS)}")
     for key in ("arms", "seeds", "data"):
         listed = getattr(settings, key)
         if len(set(listed)) < len(listed):
@@ -73,10 +74,12 @@ def parse(values: Mapping[str, Any], source: str = "parameters") -> RunSettings:
 
 
 def _first_problem(error: ValidationError, model: type[RunSettings]) -> str:
-    problem = error.errors()[0]
+    problems = error.errors()
+    # A mistyped key shows as an unknown one and a missing one; the first names what was written.
+    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; expected some of {', '.join(model.model_fields)}"
+        return f"unknown key {key!r}; {_near(key, model.model_fields)}"
     if problem["type"] == "missing":
         return f"key {key!r} is missing"
     hint = (
@@ -85,3 +88,9 @@ def _first_problem(error: ValidationError, model: type[RunSettings]) -> str:
         else ""
     )
     return f"key {key!r} is {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}{hint}"
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """What was expected in place of a name: the nearest known one, and all of them."""
+    close = difflib.get_close_matches(name, list(known), 1)
+    return (f"did you mean {close[0]!r}? " if close else "") + f"expected some of {', '.join(known)}"

@@ -66,7 +66,7 @@ def test_data_list_names_licences(monkeypatch, capsys):
 def test_doctor_names_what_is_missing_and_how_to_get_it(monkeypatch, capsys):
     monkeypatch.delenv("LABELKIT_DATA", raising=False)
     _, out, _ = call(monkeypatch, capsys, "doctor")
-    assert "missing  real data: LABELKIT_DATA is not set" in out and "ok       torch" in out
+    assert "absent   real data: LABELKIT_DATA is not set" in out and "ok       torch" in out
 
 
 def test_importing_labelkit_loads_nothing_heavy():

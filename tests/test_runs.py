@@ -207,12 +207,13 @@ def test_an_infinite_number_is_named_and_a_missing_one_is_null():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"learing_rate": 0.1}, "unknown key 'learing_rate'; expected some of paper"),
+        ({"learing_rate": 0.1}, "unknown key 'learing_rate'; did you mean 'learning_rate'[?] expected some of paper"),
+        ({"stepz": 3, "steps": None}, "unknown key 'stepz'; did you mean 'steps'"),
         ({"learning_rate": "1e-3"}, r"key 'learning_rate' is '1e-3'; .*number.*write 1\.0e-3"),
         ({"steps": 0}, "key 'steps' is 0"),
         ({"steps": 10.5}, "key 'steps' is 10.5"),
         ({"seeds": "[0, 1]"}, "key 'seeds' is"),
-        ({"arms": ["cps-1/3"]}, "arms names 'cps-1/3'; expected some of supervised-1/16"),
+        ({"arms": ["cps-1/3"]}, "arms names 'cps-1/3'; did you mean 'cps-1/.'[?] expected some of supervised-1/16"),
         ({"arms": ["cps-1/4", "cps-1/4"]}, "arms names an entry twice"),
         ({"budget": "huge"}, "key 'budget' is 'huge'"),
         ({"paper": "cpz"}, "paper 'cpz' has no experiment; there are: .*cps"),
