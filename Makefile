@@ -37,14 +37,12 @@ $(VENV)/.complete: requirements.lock pyproject.toml
 	fi
 	rm -f $@
 	$(PY) -m pip install --quiet uv==$(UV_VERSION) || echo "uv could not be installed; pip does its work, more slowly."
-	if $(PY) -m uv --version >/dev/null 2>&1; then
-		export UV_COMPILE_BYTECODE=1
-		$(PY) -m uv pip install --quiet --python $(PY) --require-hashes -r requirements.lock
-		$(PY) -m uv pip install --quiet --python $(PY) --no-deps -e .
-	else
-		$(PY) -m pip install --require-hashes -r requirements.lock
-		$(PY) -m pip install --no-deps -e .
-	fi
+	# uv is quick; with the system's certificates where its own do not do (a proxy, say); pip where uv fails altogether.
+	export UV_COMPILE_BYTECODE=1
+	uv() { $(PY) -m uv --version >/dev/null 2>&1 && $(PY) -m uv pip install --quiet --python $(PY) "$$@"; }
+	install() { uv "$$@" || uv --system-certs "$$@" || $(PY) -m pip install "$$@"; }
+	install --require-hashes -r requirements.lock
+	install --no-deps -e .
 	touch $@
 
 chapters: $(VENV)/.complete  ## run every chapter at the smoke budget, into build/
