@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from labelkit.experiments.settings import RunSettings
-from labelkit.validated import read_yaml
+from labelkit.validated import cause, read_yaml
 
 
 def papers() -> list[str]:
@@ -74,9 +74,7 @@ def parse(values: Mapping[str, Any], source: str = "parameters") -> RunSettings:
 
 
 def _first_problem(error: ValidationError, model: type[RunSettings]) -> str:
-    problems = error.errors()
-    # A mistyped key shows as an unknown one and a missing one; the first names what was written.
-    problem = next((found for found in problems if found["type"] == "extra_forbidden"), problems[0])
+    problem = cause(error)
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key!r}; {_near(key, model.model_fields)}"

@@ -20,6 +20,7 @@ from typing import Any
 from labelkit import provenance, workers
 from labelkit.experiments.data import find
 from labelkit.experiments.settings import Context, Outcome, RunSettings
+from labelkit.files import write_whole
 from labelkit.progress import Progress
 from labelkit.runfiles import experiment, load, papers, parse
 
@@ -167,8 +168,10 @@ def execute(settings: RunSettings, show_progress: bool = True) -> list[dict[str,
         Progress(max(len(todo), 1), label, "cell") if show_progress and todo else _Silent() as progress,
     ):
         parallel = settings.jobs > 1 and len(todo) > 1 and not launched()
-        run_all = _in_processes if parallel else _one_by_one
-        failed = run_all(settings, todo, progress, wait)
+        if parallel:
+            failed = _in_processes(settings, todo, progress)
+        else:
+            failed = _one_by_one(settings, todo, progress, wait)
     if failed:
         cell, reason = failed[0]
         raise RunFailed(
@@ -247,9 +250,7 @@ def _one_by_one(
     return failed
 
 
-def _in_processes(
-    settings: RunSettings, todo: list[Cell], progress: Any, _wait: Callable[[], None]
-) -> list[tuple[Cell, str]]:
+def _in_processes(settings: RunSettings, todo: list[Cell], progress: Any) -> list[tuple[Cell, str]]:
     failed = []
     tasks = [(settings, cell) for cell in todo]
     for done, (index, problem) in enumerate(workers.run_all(_run_cell, tasks, settings.jobs)):
@@ -269,8 +270,6 @@ def _log(settings: RunSettings, cell: Cell) -> Path:
 def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | None:
     """Compute one cell and write its record. Returns None, or what went wrong in one sentence, with the log written."""
     import torch
-
-    from labelkit.training import write_whole
 
     workspace = _workspace(settings, cell)
     try:

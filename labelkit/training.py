@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from labelkit.files import write_whole
+
 Schedule = Callable[[int, int], float]
 
 
@@ -345,27 +347,6 @@ def _restore(
         setattr(history, name, value)
     running.sums, running.count = state["running"]["sums"], state["running"]["count"]
     _set_random_state(state["random"])
-
-
-def write_whole(path: str | os.PathLike, write: Callable[[Path], None]) -> None:
-    """Write a file whole or not at all: into ``<name>.<process>.partial``, flushed to disk, then renamed over the
-    target.
-
-    Raises:
-        OSError: the folder cannot be written or the disk is full; names the file, and the target keeps its old content.
-    """
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as a RuntimeError
-        partial.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise OSError(f"{path}: could not be written ({reason}); nothing was changed") from error
 
 
 def _random_state() -> dict[str, Any]:

@@ -58,11 +58,16 @@ def read_yaml(path: Path) -> Any:
         raise ValueError(f"{path}: not valid YAML{place}: {problem}.") from None
 
 
+def cause(error: ValidationError) -> dict[str, Any]:
+    """The finding to tell first: an unknown key, because a mistyped key also makes the right one go missing."""
+    findings = error.errors()
+    return next((found for found in findings if found["type"] == "extra_forbidden"), findings[0])
+
+
 def _first_error(error: ValidationError, content: dict) -> str:
     """The first of pydantic's findings as a clause: where, what, and how many more there are."""
     findings = error.errors()
-    # An unknown key first: a mistyped key also makes the right one go missing, and the typo is the cause.
-    first = next((f for f in findings if f["type"] == "extra_forbidden"), findings[0])
+    first = cause(error)
     path, here, item_id = "", content, None
     for part in first["loc"]:
         if isinstance(part, int):

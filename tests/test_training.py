@@ -13,7 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from labelkit.training import Interrupted, constant, poly, train, write_whole
+from labelkit.files import write_whole
+from labelkit.training import Interrupted, constant, poly, train
 
 
 class Noisy(nn.Module):

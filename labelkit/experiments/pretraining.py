@@ -14,9 +14,10 @@ import torch
 from labelkit.datasets.augment import RandomScaleCropFlip
 from labelkit.datasets.memory import InMemory
 from labelkit.datasets.streams import Stream
+from labelkit.files import write_whole
 from labelkit.losses.cross_entropy import cross_entropy
 from labelkit.models.lesson import LessonNet
-from labelkit.training import train, write_whole
+from labelkit.training import train
 
 SCENES = 512
 BATCH = 8

@@ -3,13 +3,11 @@
 A file that keeps its bytes keeps its time stamp, so that the book build sees what really changed.
 """
 
-# `labelkit.training.write_whole` writes by way of a temporary file too: checkpoints, through a function that writes,
-# with the bytes forced to disk. It is not used here because importing it imports torch, which takes seconds.
-
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from labelkit.files import write_whole
 
 
 def write_if_different(path: Path, content: bytes | str) -> bool:
@@ -28,14 +26,7 @@ def write_if_different(path: Path, content: bytes | str) -> bool:
     data = content.encode("utf-8") if isinstance(content, str) else content
     if path.is_file() and path.read_bytes() == data:
         return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_bytes(data)
-        os.replace(partial, path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
+    write_whole(path, lambda partial: partial.write_bytes(data))
     return True
 
 
