@@ -44,6 +44,7 @@ def labelled_split(
     seed: int,
     names: Sequence[str] | None = None,
     classes: Sequence[str] | None = None,
+    groups: Sequence[str] | None = None,
 ) -> Split:
     """Draw the labelled part of a data set.
 
@@ -55,6 +56,8 @@ def labelled_split(
         seed: a seed of 0 or above; another seed draws another order.
         names: identity of each image for the hash; by default the data set's `names` where it has them.
         classes: class names for the error; by default the data set's.
+        groups: what each image is taken from, such as its patient; by default the data set's `groups`, if it has them.
+            A group is labelled whole or not at all, and the fraction counts groups: slices of one patient look alike.
 
     Returns:
         The split. Every class that occurs in the data occurs in its labelled part.
@@ -69,11 +72,13 @@ def labelled_split(
     presence = np.asarray(data, dtype=bool) if isinstance(data, np.ndarray) else class_presence(data)
     names = getattr(data, "names", None) if names is None else names
     classes = getattr(data, "classes", None) if classes is None else classes
-    order = labelled_order(presence, int(seed))
-    if names is not None and (len(names) != len(order) or len(set(names)) != len(order)):
-        raise ValueError(f"{len(set(names))} different names for {len(order)} images: one name each was expected")
+    groups = getattr(data, "groups", None) if groups is None else groups
+    if names is not None and (len(names) != len(presence) or len(set(names)) != len(presence)):
+        raise ValueError(f"{len(set(names))} different names for {len(presence)} images: one name each was expected")
+    if groups is not None and len(groups) != len(presence):
+        raise ValueError(f"{len(groups)} groups for {len(presence)} images: one for each image was expected")
 
-    count = -(-len(order) * share.numerator // share.denominator)
+    order, count = _order_and_count(presence, share, int(seed), groups)
     missing = np.flatnonzero(presence.any(axis=0) & ~presence[order[:count]].any(axis=0))
     if missing.size:
         left_out = repr(classes[missing[0]]) if classes is not None else str(missing[0])
@@ -83,6 +88,76 @@ def labelled_split(
         )
     labelled, unlabelled = sorted(order[:count]), sorted(order[count:])
     return Split(str(share), int(seed), tuple(labelled), tuple(unlabelled), _hash(labelled, unlabelled, names))
+
+
+def _order_and_count(
+    presence: np.ndarray, share: Fraction, seed: int, groups: Sequence[str] | None
+) -> tuple[list[int], int]:
+    """The images in the order in which they receive labels, and how many of them do."""
+    if groups is None:
+        order = labelled_order(presence, seed)
+        return order, -(-len(order) * share.numerator // share.denominator)
+    members: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        members.setdefault(group, []).append(index)
+    each = list(members.values())
+    ranked = labelled_order(np.stack([presence[group].any(axis=0) for group in each]), seed)
+    chosen = ranked[: -(-len(ranked) * share.numerator // share.denominator)]
+    return [index for group in ranked for index in each[group]], sum(len(each[group]) for group in chosen)
+
+
+def class_balanced_split(
+    labels: Sequence[int] | np.ndarray, per_class: int, seed: int, names: Sequence[str] | None = None
+) -> Split:
+    """Draw as many labelled images of each class, as S4L's lists of ImageNet hold 13 or 128 of each.
+
+    Args:
+        labels: the class of each image.
+        per_class: labelled images of each class; for one seed, fewer are part of more.
+        seed: a seed of 0 or above.
+        names: identity of each image for the hash; indices by default.
+
+    Returns:
+        The split; its name is the number of labelled images of a class.
+
+    Raises:
+        ValueError: a class has fewer images, or the number or the seed is unusable.
+    """
+    labels = np.asarray(labels)
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"split seed {seed!r} was given: an integer of 0 or above was expected")
+    if per_class < 1:
+        raise ValueError(f"per_class {per_class} was given: at least 1 labelled image of each class was expected")
+    labelled: list[int] = []
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if len(members) < per_class:
+            raise ValueError(f"class {label} has {len(members)} images: at least {per_class} were expected")
+        labelled += [int(members[place]) for place in _shuffled(len(members), f"{seed} class {label}")[:per_class]]
+    chosen = set(labelled)
+    unlabelled = [index for index in range(len(labels)) if index not in chosen]
+    labelled = sorted(labelled)
+    return Split(
+        f"{per_class} a class", int(seed), tuple(labelled), tuple(unlabelled), _hash(labelled, unlabelled, names)
+    )
+
+
+def refuse_overlap(training: Sequence[str], held_out: Sequence[str], part: str) -> None:
+    """Refuse training images, labelled or not, that are also held out: unlabelled pixels of a test image leak, too.
+
+    Args:
+        training: identities of the training images, both parts.
+        held_out: identities of the images of another part.
+        part: what the other part is called, e.g. "validation".
+
+    Raises:
+        ValueError: an image is in both; names the first and says how many there are.
+    """
+    there = set(held_out)
+    both = [name for name in training if name in there]
+    if both:
+        more = f" (and {len(both) - 1} more)" if len(both) > 1 else ""
+        raise ValueError(f"training image {both[0]}{more} is also a {part} image: parts without overlap were expected")
 
 
 def class_presence(dataset: Any) -> np.ndarray:
@@ -118,14 +193,18 @@ def labelled_order(presence: np.ndarray, seed: int) -> list[int]:
     """
     if presence.ndim != 2 or len(presence) == 0:
         raise ValueError(f"class presence has shape {presence.shape}: (images, classes) with images was expected")
-    # Sorted digests, not a library's generator: the same order on every machine and under every version.
-    lots = [hashlib.sha256(f"labelkit split {seed} {index}".encode()).digest() for index in range(len(presence))]
-    shuffled = sorted(range(len(presence)), key=lots.__getitem__)
+    shuffled = _shuffled(len(presence), str(seed))
     cover = _cover(presence, shuffled, crowded_first=False)
     if len(cover) > ROOM_FOR_COVER * len(presence):
         cover = min(cover, _cover(presence, shuffled, crowded_first=True), key=len)
     chosen = set(cover)
     return cover + [index for index in shuffled if index not in chosen]
+
+
+def _shuffled(length: int, key: str) -> list[int]:
+    """0..length-1 in an order that the key chooses: the same on every machine and under every version of a library."""
+    lots = [hashlib.sha256(f"labelkit split {key} {index}".encode()).digest() for index in range(length)]
+    return sorted(range(length), key=lots.__getitem__)
 
 
 def _cover(presence: np.ndarray, shuffled: Sequence[int], crowded_first: bool) -> list[int]:

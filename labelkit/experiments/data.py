@@ -8,8 +8,12 @@ module is ``labelkit.worlds.<module>`` or ``labelkit.datasets.<module>`` and off
 
 import importlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from labelkit.datasets.memory import InMemory
+from labelkit.datasets.splits import refuse_overlap
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -48,6 +52,34 @@ class Source:
                 f"data {self.name!r} needs the environment variable LABELKIT_DATA: the folder that holds it"
             )
         return found.parts(root, self.variant, **options)
+
+
+@lru_cache(maxsize=4)
+def three_parts(
+    name: str, height: int | None, width: int | None, images: int, test_images: int, root: Path | None
+) -> tuple[Any, Any, Any]:
+    """Training, validation and test part of a data set; kept in memory for the next cell.
+
+    Args:
+        name: as in the run file.
+        height, width: at which samples are delivered, in pixels; None delivers real images at their own size.
+        images, test_images: of a world, in training and test; half as many as in the test for validation.
+        root: folder that holds the user's data sets.
+
+    Raises:
+        ValueError: the name is unknown, no root is known for real data, or an image is in two parts.
+    """
+    source = find(name)
+    if source.drawn:
+        lengths = {"train": images, "val": max(1, test_images // 2), "test": test_images}
+        parts = source.parts(root, height=height, width=width, lengths=lengths)
+        parts = {part: InMemory(dataset) for part, dataset in parts.items()}
+    else:
+        parts = source.parts(root, height=height, width=width)
+        for part in ("val", "test"):
+            if all(hasattr(parts[each], "names") for each in ("train", part)):
+                refuse_overlap(parts["train"].names, parts[part].names, {"val": "validation"}.get(part, part))
+    return parts["train"], parts["val"], parts["test"]
 
 
 def find(name: str) -> Source:

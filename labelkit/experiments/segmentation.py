@@ -12,36 +12,26 @@ from pydantic import Field
 from torch import nn
 
 from labelkit.datasets.augment import RandomScaleCropFlip
-from labelkit.datasets.memory import InMemory
-from labelkit.experiments.data import find
-from labelkit.experiments.settings import Context, Outcome, RunSettings
+from labelkit.experiments.cells import Measured, joint_fingerprint, parts_of, train_cell
+from labelkit.experiments.data import find, three_parts
+from labelkit.experiments.settings import Context, Outcome, TrainingSettings
 from labelkit.metrics.confusion import ConfusionMatrix
 from labelkit.metrics.protocols import rarest_third, sliding_window, summary, whole_image
-from labelkit.training import History, Schedule, train
+from labelkit.training import Schedule
 
 
-class SegmentationSettings(RunSettings):
+class SegmentationSettings(TrainingSettings):
     """Run-file keys of every segmentation paper."""
 
-    height: int = Field(ge=8, description="of the training crop in pixels; also the size at which images are delivered")
-    width: int = Field(ge=8, description="of the training crop in pixels")
     native_size: bool = Field(default=False, description="deliver real images at their own size, not at the crop's")
-    images: int = Field(default=256, ge=8, description="training images of a world, labelled and unlabelled")
-    test_images: int = Field(default=128, ge=4, description="test images of a world; half as many for validation")
     scales: list[float] = Field(default=[1.0], min_length=1, description="resize factors of the augmentation")
     continuous_scales: bool = Field(default=False, description="scales are the two ends of a range, not a list")
     brightness: float = Field(default=0.0, ge=0, le=1)
-    weight_decay: float = Field(default=1.0e-4, ge=0)
     evaluation: Literal["whole-image", "sliding-window"] = "whole-image"
-    evaluate_every: int = Field(default=0, ge=0, description="steps between validations; 0: only at the end")
-    checkpoint_every: int = Field(default=0, ge=0)
     pretraining: Literal["none", "sim", "imagenet"] = Field(
         default="none", description="where the backbone's weights are from"
     )
     pretrain_steps: int = Field(default=0, ge=0, description="steps of the pretraining on the sim world")
-    channels_last: bool = False
-    compile: bool = False
-    workers: int = Field(default=0, ge=0, description="processes that prepare batches")
 
 
 @dataclass(frozen=True)
@@ -70,14 +60,8 @@ def load_data(name: str, settings: SegmentationSettings, context: Context) -> Da
 
 @lru_cache(maxsize=4)
 def _load(name: str, height: int | None, width: int | None, images: int, test_images: int, root: Path | None) -> Data:
-    source = find(name)
-    if source.drawn:
-        lengths = {"train": images, "val": max(1, test_images // 2), "test": test_images}
-        parts = source.parts(root, height=height, width=width, lengths=lengths)
-        parts = {part: InMemory(dataset) for part, dataset in parts.items()}
-    else:
-        parts = source.parts(root, height=height, width=width)
-    return Data(parts["train"], parts["val"], parts["test"], tuple(rarest_third(_shares(parts["train"]))))
+    train, val, test = three_parts(name, height, width, images, test_images, root)
+    return Data(train, val, test, tuple(rarest_third(_shares(train))))
 
 
 def _shares(dataset: Any) -> list[float]:
@@ -112,7 +96,7 @@ def backbone_weights(settings: SegmentationSettings, context: Context) -> dict[s
 def fingerprint(name: str, settings: SegmentationSettings, context: Context) -> str:
     """Of the three parts together."""
     data = load_data(name, settings, context)
-    return "-".join(part.fingerprint[:8] for part in (data.train, data.val, data.test))
+    return joint_fingerprint(data.train, data.val, data.test)
 
 
 def augmentation(settings: SegmentationSettings) -> RandomScaleCropFlip:
@@ -153,6 +137,7 @@ def train_and_evaluate(
     images_a_step: int,
     network: nn.Module,
     observe: Callable[[], Mapping[str, float]] | None = None,
+    extra: Callable[[ConfusionMatrix], Mapping[str, Any]] | None = None,
     oracle: bool = False,
     evaluate_every: int | None = None,
     stage: str = "",
@@ -173,71 +158,43 @@ def train_and_evaluate(
         images_a_step: images that a step consumes.
         network: the network that predicts, for its size.
         observe: extra values at each validation, for series.
+        extra: more metrics from the confusion matrix of the test part.
         oracle: ``predict(images, masks)`` is given the truth (upper bounds only).
         evaluate_every: steps between validations; the run file's if None.
         stage: name of this training in a cell that has several; each has a checkpoint of its own.
         optimizer: SGD as the run file says if None.
         schedule: poly if None.
     """
-    every = settings.evaluate_every if evaluate_every is None else evaluate_every
 
-    def validate(step: int) -> dict[str, float]:
+    def validate() -> dict[str, float]:
         _, confusion = _evaluate(method, data.val, settings, context, oracle)
         return {"val_miou": confusion.miou(), **(observe() if observe else {})}
 
-    torch.manual_seed(seed + 1_000_003 * context.rank)  # processes must not share dropout and CutMix masks
-    history = train(
+    def test() -> Measured:
+        protocol, confusion = _evaluate(method, data.test, settings, context, oracle)
+        values = summary(confusion, data.classes, data.rarest) | (extra(confusion) if extra else {})
+        return {f"{data.test.name}/test/{protocol}": values}
+
+    return train_cell(
         method,
         batches,
+        label=label,
+        settings=settings,
+        context=context,
+        seed=seed,
         steps=steps,
         optimizer=optimizer or sgd(method, settings),
-        schedule=schedule,
-        precision=settings.precision,
-        device=context.device,
-        channels_last=settings.channels_last,
-        compile=settings.compile,
-        workers=settings.workers,
-        checkpoint=context.workspace / f"checkpoint{stage and f'-{stage}'}.pt",
-        checkpoint_every=settings.checkpoint_every,
-        identity=f"{context.identity}{stage and f'/{stage}'}",
-        evaluate=validate,
-        evaluate_every=every or steps,
+        images_a_step=images_a_step,
+        network=network,
+        dataset=parts_of(data.train, data.val, data.test),
+        split=split,
+        validate=validate,
         keep_best="val_miou",
-        log_every=max(1, steps // 30),
-        on_step=(lambda step, total: context.on_step(label, step, total)) if context.on_step else None,
+        test=test,
+        stage=stage,
+        schedule=schedule,
+        evaluate_every=evaluate_every,
     )
-    last = {name: value.detach().cpu().clone() for name, value in method.state_dict().items()}
-    return Outcome(
-        metrics=_test(method, history, data, settings, context, oracle),
-        series=history.series,
-        steps=steps,
-        dataset={
-            "name": data.train.name,
-            "fingerprint": "-".join(part.fingerprint[:8] for part in (data.train, data.val, data.test)),
-            **{part: len(getattr(data, part)) for part in ("train", "val", "test")},
-        },
-        split=dict(split),
-        parameters=sum(parameter.numel() for parameter in network.parameters()),
-        train_seconds=history.seconds,
-        images_seen=images_a_step * steps,
-        weights=last,
-    )
-
-
-def _test(method, history: History, data: Data, settings: SegmentationSettings, context: Context, oracle: bool) -> dict:
-    """Test metrics of the last weights and, under a name of their own, of those that were best on validation."""
-    method.eval()
-    tested = {}
-    for suffix in ("", "/best-on-val"):
-        if suffix:
-            method.load_state_dict(history.best_weights)
-        with torch.no_grad():
-            protocol, confusion = _evaluate(method, data.test, settings, context, oracle)
-        values = summary(confusion, data.classes, data.rarest)
-        if suffix:
-            values["step"] = history.best_step
-        tested[f"{data.test.name}/test/{protocol}{suffix}"] = values
-    return tested
 
 
 def _evaluate(method, dataset, settings, context, oracle: bool) -> tuple[str, ConfusionMatrix]:

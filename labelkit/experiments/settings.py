@@ -33,6 +33,21 @@ class RunSettings(BaseModel):
     about: dict[str, Any] = Field(default_factory=dict, description="expected numbers, hardware, hours, what differs")
 
 
+class TrainingSettings(RunSettings):
+    """Run-file keys of every experiment that trains on images."""
+
+    height: int = Field(ge=8, description="of the training crop in pixels; also the size at which images are delivered")
+    width: int = Field(ge=8, description="of the training crop in pixels")
+    images: int = Field(default=256, ge=8, description="training images of a world, labelled and unlabelled")
+    test_images: int = Field(default=128, ge=4, description="test images of a world; half as many for validation")
+    weight_decay: float = Field(default=1.0e-4, ge=0)
+    evaluate_every: int = Field(default=0, ge=0, description="steps between validations; 0: only at the end")
+    checkpoint_every: int = Field(default=0, ge=0)
+    channels_last: bool = False
+    compile: bool = False
+    workers: int = Field(default=0, ge=0, description="processes that prepare batches")
+
+
 @dataclass(frozen=True)
 class Context:
     """Where and how a cell runs; made by ``labelkit.runs``, the only place that knows devices and folders.
