@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelkit.datasets.folder import ImageMaskFolder
-from labelkit.datasets.splits import class_presence, labelled_order, labelled_split
+from labelkit.datasets.splits import (
+    class_balanced_split,
+    class_presence,
+    labelled_order,
+    labelled_split,
+    refuse_overlap,
+)
 
 FRACTIONS = ("1/16", "1/8", "1/4", "1/2", "1")
 
@@ -163,3 +169,33 @@ def test_for_any_presence_a_split_covers_or_says_why_not_and_is_nested(presence,
         assert previous <= set(split.labelled)
         previous = set(split.labelled)
     assert len(previous) == len(presence)
+
+
+def test_a_patient_is_labelled_whole_or_not_at_all():
+    presence = np.ones((30, 2), dtype=bool)
+    groups = [f"patient {index // 3}" for index in range(30)]
+    parts = {fraction: labelled_split(presence, fraction, 5, groups=groups) for fraction in ("1/10", "3/10", "1/2")}
+    for fraction, patients in (("1/10", 1), ("3/10", 3), ("1/2", 5)):
+        chosen = {groups[index] for index in parts[fraction].labelled}
+        assert len(chosen) == patients and len(parts[fraction].labelled) == 3 * patients
+        assert chosen.isdisjoint(groups[index] for index in parts[fraction].unlabelled)
+    assert set(parts["1/10"].labelled) < set(parts["3/10"].labelled) < set(parts["1/2"].labelled)
+    with pytest.raises(ValueError, match="29 groups for 30 images"):
+        labelled_split(presence, "1/2", 0, groups=groups[:-1])
+
+
+def test_class_balanced_splits_hold_as_many_of_each_class_and_are_nested():
+    labels = np.array([0, 1, 2, 1, 0, 2, 2, 1, 0, 0] * 4)
+    few, more = (class_balanced_split(labels, count, 3) for count in (2, 7))
+    assert np.bincount(labels[list(few.labelled)]).tolist() == [2, 2, 2]
+    assert set(few.labelled) < set(more.labelled) and few.hash != more.hash
+    assert sorted(few.labelled + few.unlabelled) == list(range(40))
+    assert class_balanced_split(labels, 2, 4).labelled != few.labelled
+    with pytest.raises(ValueError, match="class 1 has 12 images: at least 13"):
+        class_balanced_split(labels, 13, 0)
+
+
+def test_an_image_in_two_parts_is_named():
+    with pytest.raises(ValueError, match=r"training image b \(and 1 more\) is also a validation image"):
+        refuse_overlap(["a", "b", "c"], ["c", "b", "d"], "validation")
+    refuse_overlap(["a"], ["b"], "test")
