@@ -5,39 +5,19 @@ The readers, and with them torch, are imported when a folder is read: listing th
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from labelkit.datasets.report import Report
+from labelkit.datasets.seen import Pixels, add_shares, check_manifest, read_all
 from labelkit.datasets.sources import Entry, find_entry
-
-if TYPE_CHECKING:
-    from labelkit.datasets.pairs import PairedFiles
-
-
-@dataclass
-class _Pixels:
-    """What was seen while reading: pixels per label id (256,), and image sizes (height, width)."""
-
-    shares: np.ndarray = field(default_factory=lambda: np.zeros(256, dtype=np.int64))
-    sizes: set[tuple[int, int]] = field(default_factory=set)
-
-    def words(self) -> str:
-        some = [f"{width}x{height}" for height, width in sorted(self.sizes)[:3]]
-        return "no image read" if not some else ", ".join(some) + (" and others" if len(self.sizes) > 3 else "")
 
 
 def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """Check a data set.
 
-    CamVid, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts, sizes, label values,
-    class shares, broken files, fingerprints. Of a data set without a reader only the layout is looked at.
+    CamVid, ACDC, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts, sizes, label
+    values, class shares, broken files, fingerprints. Of a data set without a reader only the layout is looked at.
 
     Args:
         name_or_path: a name of the catalogue, or a folder.
@@ -52,6 +32,10 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """
     path = Path(name_or_path)
     if path.is_dir():
+        from labelkit.datasets.acdc import layout_of
+
+        if layout_of(path):
+            return check_acdc(path)
         listing = path / "classes.json"
         named = listing.is_file() and '"Sky"' not in listing.read_text(encoding="utf-8", errors="replace")
         return check_folder(path) if named else check_camvid(path)
@@ -59,12 +43,14 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     if root is None or not Path(root).is_dir():
         found = "no data root is set" if root is None else f"the data root {root} is not a folder"
         raise FileNotFoundError(f"{found}: {known.instructions(root)}")
-    if known.name != "camvid":
+    readers = {"camvid": ("CamVid", check_camvid), "acdc": ("ACDC", check_acdc)}
+    if known.name not in readers:
         return _check_layout(known, Path(root))
+    title, check_whole = readers[known.name]
     try:
-        return check_camvid(root)
+        return check_whole(root)
     except FileNotFoundError:
-        raise FileNotFoundError(f"no CamVid below {root}: {known.instructions(root)}") from None
+        raise FileNotFoundError(f"no {title} below {root}: {known.instructions(root)}") from None
 
 
 def check_camvid(root: str | Path) -> Report:
@@ -83,7 +69,7 @@ def check_camvid(root: str | Path) -> Report:
     from labelkit.datasets.images import image_files
 
     folder, layout = camvid.find(root)
-    report, pixels = Report("camvid", folder, layout), _Pixels()
+    report, pixels = Report("camvid", folder, layout), Pixels()
     seen: dict[str, str] = {}
     for split, expected in camvid.SPLITS.items():
         try:
@@ -94,20 +80,57 @@ def check_camvid(root: str | Path) -> Report:
         good = len(dataset) == expected
         count = f"{len(dataset)} images" if good else f"{len(dataset)} images, {expected} were expected"
         report.add(split, f"{count}, fingerprint {dataset.fingerprint}", good)
-        report.add_problems(split, _read_all(dataset, pixels))
+        report.add_problems(split, read_all(dataset, pixels))
         twice = [name for name in dataset.names if name in seen]
         report.add_problems(split, [f"{name} is also in {seen[name]}: disjoint splits were expected" for name in twice])
         seen.update(dict.fromkeys(dataset.names, split))
     report.variant = f"{layout}, {pixels.words()}"
     report.add("sizes", pixels.words(), len(pixels.sizes) == 1)
-    _add_shares(report, camvid.CLASSES, pixels.shares, all_expected=True)
+    add_shares(report, camvid.CLASSES, pixels.shares, all_expected=True)
     if layout == "compact":
         lone = sorted(image_files(folder / "images").keys() ^ image_files(folder / "labels").keys())
         if not lone:
             report.add("pairs", "every image has its label")
         report.add_problems("pairs", [f"{name} lacks its image or its label" for name in lone])
     if (folder / "MANIFEST.sha256").is_file():
-        _check_manifest(report, folder)
+        check_manifest(report, folder)
+    return report
+
+
+def check_acdc(root: str | Path) -> Report:
+    """Read all of ACDC and report on it.
+
+    Args:
+        root: its folder, or one that holds it.
+
+    Returns:
+        The report.
+
+    Raises:
+        FileNotFoundError: no known layout is found.
+    """
+    from labelkit.datasets import acdc
+
+    folder, layout = acdc.find(root)
+    report, pixels = Report("acdc", folder, layout), Pixels()
+    try:
+        parts = acdc.parts(folder, "")
+    except (FileNotFoundError, ValueError) as error:
+        report.add("files", str(error), False)
+        return report
+    patients = 0
+    for part, dataset in parts.items():
+        count = len(set(dataset.groups))
+        report.add(part, f"{len(dataset)} slices of {count} patients, fingerprint {dataset.fingerprint}")
+        report.add_problems(part, list(dict.fromkeys(read_all(dataset, pixels))))  # one a volume
+        patients += count
+    expected = acdc.PATIENTS[layout]
+    count = f"{patients}, {' or '.join(map(str, expected))} were expected"
+    report.add("patients", str(patients) if patients in expected else count, patients in expected)
+    report.variant = f"{layout}, delivered at {pixels.words()}"
+    add_shares(report, acdc.CLASSES, pixels.shares, all_expected=True)
+    if (folder / "MANIFEST.sha256").is_file():
+        check_manifest(report, folder)
     return report
 
 
@@ -122,7 +145,7 @@ def check_folder(folder: Path) -> Report:
     """
     from labelkit.datasets.folder import ImageMaskFolder
 
-    report, pixels = Report(folder.resolve().name, folder, "images and masks"), _Pixels()
+    report, pixels = Report(folder.resolve().name, folder, "images and masks"), Pixels()
     try:
         stated = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
         ignored = {255, stated.get("ignore_index", 255)}
@@ -139,51 +162,12 @@ def check_folder(folder: Path) -> Report:
         report.add("files", str(error), False)
         return report
     report.add("images", f"{len(dataset)} images, fingerprint {dataset.fingerprint}")
-    report.add_problems("images", _read_all(dataset, pixels))
+    report.add_problems("images", read_all(dataset, pixels))
     report.variant = f"images and {masks}, {pixels.words()}"
-    _add_shares(report, names, pixels.shares, all_expected=False)
+    add_shares(report, names, pixels.shares, all_expected=False)
     if (folder / "MANIFEST.sha256").is_file():
-        _check_manifest(report, folder)
+        check_manifest(report, folder)
     return report
-
-
-def _read_all(dataset: PairedFiles, pixels: _Pixels) -> list[str]:
-    problems = []
-    for index in range(len(dataset)):
-        try:
-            image, mask = dataset.arrays(index)
-        except (FileNotFoundError, ValueError) as error:
-            problems.append(str(error))
-            continue
-        pixels.sizes.add((image.shape[1], image.shape[2]))
-        pixels.shares += np.bincount(mask.numpy().ravel(), minlength=256)
-    return problems
-
-
-def _add_shares(report: Report, classes: Sequence[str], shares: np.ndarray, all_expected: bool) -> None:
-    total = max(int(shares.sum()), 1)
-    words = [f"{name} {shares[index] / total:.4f}" for index, name in enumerate(classes) if shares[index]]
-    absent = [name for index, name in enumerate(classes) if not shares[index]]
-    report.add("class shares", ", ".join([*words, f"ignored {shares[255] / total:.4f}"]))
-    if absent:
-        report.add("class shares", f"no pixel of {', '.join(absent)}", not all_expected)
-
-
-def _check_manifest(report: Report, folder: Path) -> None:
-    problems, count = [], 0
-    for line in (folder / "MANIFEST.sha256").read_text(encoding="utf-8", errors="replace").splitlines():
-        digest, _, name = line.partition("  ")
-        if not name:
-            continue
-        count += 1
-        path = folder / name
-        if not path.is_file():
-            problems.append(f"{path} does not exist: MANIFEST.sha256 lists it")
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            problems.append(f"{path} differs from MANIFEST.sha256")
-    if not problems:
-        report.add("manifest", f"{count} files are as listed")
-    report.add_problems("manifest", problems)
 
 
 def _check_layout(known: Entry, root: Path) -> Report:

@@ -161,7 +161,10 @@ ENTRIES = (
     ),
     Entry(
         "acdc", "ACDC cardiac MR", ("cyclegan",), "Registration; non-commercial, CC BY-NC-SA 4.0, with citation.",
-        "2 GB", "https://www.creatis.insa-lyon.fr/Challenge/acdc/", ("training/patient001/",),
+        "2 GB", "https://www.creatis.insa-lyon.fr/Challenge/acdc/",
+        ("training/patient001/Info.cfg", "training/patient001/patient001_frame01.nii.gz",
+         "training/patient001/patient001_frame01_gt.nii.gz"), reader=True,
+        note="testing/ is the test part if it is there with labels; the compact layout acdc_slices_128 also works.",
     ),
     Entry(
         "isaid", "iSAID, instances in aerial images", ("isaid",),

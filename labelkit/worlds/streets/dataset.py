@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets.classes import CLASSES, PALETTE
 from labelkit.worlds.streets.clips import flow_between
 from labelkit.worlds.streets.domains import DOMAINS, look_of
-from labelkit.worlds.streets.draw import Draw
 from labelkit.worlds.streets.furniture import furnish
 from labelkit.worlds.streets.paint import Painter, Surfaces, surfaces_of
 from labelkit.worlds.streets.scene import lay_out

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets.classes import BUILDING, FENCE, ROAD, SIDEWALK, TERRAIN, VEGETATION
-from labelkit.worlds.streets.draw import Draw
 from labelkit.worlds.streets.scene import Block, Scene
 
 DOMAINS = ("sim", "real")

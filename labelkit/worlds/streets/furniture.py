@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets import figures, plants
 from labelkit.worlds.streets.classes import (
     LIGHT,
@@ -11,7 +12,6 @@ from labelkit.worlds.streets.classes import (
     SIGN,
     VEGETATION,
 )
-from labelkit.worlds.streets.draw import Draw
 from labelkit.worlds.streets.scene import Scene, Thing
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from labelkit.worlds.streets.draw import Draw
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets.noise import fractal
 from labelkit.worlds.streets.shapes import Board, Sprite
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets.classes import BUILDING, FENCE, ROAD, SIDEWALK, TERRAIN, VEGETATION, WALL
-from labelkit.worlds.streets.draw import Draw
 
 KINDS = ("old town", "boulevard", "suburb", "motorway")
 FAR = 130.0  # where buildings end

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from labelkit.worlds.draw import Draw
 from labelkit.worlds.streets.classes import BICYCLE, CAR, RIDER, TRUCK
-from labelkit.worlds.streets.draw import Draw
 from labelkit.worlds.streets.furniture import clear_of_junction, walk
 from labelkit.worlds.streets.scene import Scene, Thing
 
