@@ -1,7 +1,11 @@
 """The lines that every network here repeats: convolution with normalisation and ReLU, upsampling, input scaling."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -62,3 +66,22 @@ def imagenet_normalise(images: Tensor) -> Tensor:
     mean = images.new_tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
     std = images.new_tensor(IMAGENET_STD).view(1, 3, 1, 1)
     return (images - mean) / std
+
+
+@contextmanager
+def statistics_kept(network: nn.Module) -> Iterator[None]:
+    """Within the block batch normalisation uses the batch at hand in training mode but records nothing of it.
+
+    Perturbed or painted images must not enter the running statistics. The mode of the network is left as it is.
+
+    Args:
+        network: any; without batch normalisation nothing changes.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
+    for layer in layers:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.track_running_stats = True
