@@ -32,7 +32,8 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
 
     Args:
         root: the data set's folder, or one that holds it as `acdc`, `ACDC`, `ACDC/database` or `acdc_slices_128`.
-        variant: must be empty; ACDC has none.
+        variant: empty for the whole square, or "centre" for its middle, half of each side: where the heart lies (99.9 %
+            of the labelled pixels of the compact layout), so that small sizes still show it.
         height, width: delivered size in pixels, after padding to a square; None delivers 128.
 
     Returns:
@@ -40,21 +41,22 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
 
     Raises:
         FileNotFoundError: no known layout is found, or a file is missing.
-        ValueError: a variant is asked for, a part is empty, two parts share a patient, or a file is not what it should
+        ValueError: the variant is neither, a part is empty, two parts share a patient, or a file is not what it should
             be.
         ModuleNotFoundError: the files are NIfTI and nibabel is missing.
     """
-    if variant:
-        raise ValueError(f"ACDC has no variant {variant!r}: the name acdc was expected")
+    if variant not in ("", "centre"):
+        raise ValueError(f"ACDC has no variant {variant!r}: the name acdc or acdc-centre was expected")
     folder, layout = find(root)
     found = acdc_compact.read_file(folder / COMPACT) if layout == "compact" else acdc_nifti.read_patients(folder)
     height, width = height or SIDE, width or SIDE
     for part, volumes in found.items():
         if not any(volume.slices for volume in volumes):
             raise ValueError(f"the split {part} of ACDC in {folder} is empty: slices with labels were expected")
-    name = f"acdc-{width}x{height}"
+    name, share = ("acdc-centre", 0.5) if variant else ("acdc", 1.0)
     return {
-        part: VolumeSlices(name, volumes, CLASSES, PALETTE, LICENCE, height, width) for part, volumes in found.items()
+        part: VolumeSlices(f"{name}-{width}x{height}", volumes, CLASSES, PALETTE, LICENCE, height, width, share)
+        for part, volumes in found.items()
     }
 
 

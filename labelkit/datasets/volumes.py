@@ -44,9 +44,10 @@ class VolumeSlices:
         palette: (C, 3) uint8, a colour per class.
         licence: one sentence.
         height, width: delivered size in pixels; 2 bytes a pixel are kept.
+        share: of the padded square's side that is delivered, around its centre.
 
     Raises:
-        ValueError: there is no slice, or height or width is not positive.
+        ValueError: there is no slice, height or width is not positive, or the share is not in (0, 1].
     """
 
     ignore_index = 255
@@ -60,12 +61,15 @@ class VolumeSlices:
         licence: str,
         height: int,
         width: int,
+        share: float = 1.0,
     ) -> None:
+        if not 0 < share <= 1:
+            raise ValueError(f"share {share} was given for {name}: a number above 0 and at most 1 was expected")
         if min(height, width) < 1:
             raise ValueError(f"height {height} and width {width} were given for {name}: positive numbers were expected")
         self.name, self.classes, self.licence = name, tuple(classes), licence
         self.palette = np.asarray(palette, dtype=np.uint8)
-        self.volumes, self.height, self.width = tuple(volumes), height, width
+        self.volumes, self.height, self.width, self.share = tuple(volumes), height, width, share
         self._places = [(owner, row) for owner, volume in enumerate(self.volumes) for row in range(len(volume.slices))]
         if not self._places:
             raise ValueError(f"data set {name} has no slice: at least one image with labels was expected")
@@ -121,23 +125,30 @@ class VolumeSlices:
             images, labels = self.volumes[owner].read()
             size = self.height, self.width
             self._kept[owner] = (
-                np.stack([resize_image(square(image), *size) for image in images]),
-                np.stack([resize_label(square(label), *size) for label in labels]),
+                np.stack([resize_image(square(image, self.share), *size) for image in images]),
+                np.stack([resize_label(square(label, self.share), *size) for label in labels]),
             )
         return *self._kept[owner], row
 
     @cached_property
     def fingerprint(self) -> str:
         """First 16 hex digits of a sha256 over classes, size, names, and the bytes of images and labels."""
-        digest = hashlib.sha256(repr(("volumes 1", self.classes, self.height, self.width, self.names)).encode())
+        form = ("volumes 1", self.classes, self.height, self.width, self.share, self.names)
+        digest = hashlib.sha256(repr(form).encode())
         for volume in self.volumes:
             digest.update(volume.content())
         return digest.hexdigest()[:16]
 
 
-def square(image: np.ndarray) -> np.ndarray:
-    """Pad (H, W) with zeros to a square, the content in the middle; an odd rest goes below and to the right."""
+def square(image: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """Pad (H, W) with zeros to a square, the content in the middle; an odd rest goes below and to the right.
+
+    With a ``share`` below 1 only the middle of the square is returned, that share of its side, rounded.
+    """
     height, width = image.shape
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
-    return np.pad(image, ((top, side - height - top), (left, side - width - left)))
+    padded = np.pad(image, ((top, side - height - top), (left, side - width - left)))
+    kept = max(1, round(side * share))
+    start = (side - kept) // 2
+    return padded[start : start + kept, start : start + kept]

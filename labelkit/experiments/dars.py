@@ -88,6 +88,8 @@ def _arms() -> dict[str, Arm]:
         arms[f"supervised-{fraction}"] = Arm(fraction, scheme="")
         arms[f"dars-{fraction}"] = Arm(fraction)
     dars = arms["dars-1/8"]
+    for method, scheme in (("supervised", ""), ("dars", "alignment")):
+        arms[f"{method}-1464"] = Arm("1464/10582", scheme)  # as many labels as VOC 2012 has without the added ones
     arms["single-1/8"] = replace(dars, scheme="single", random_sampling=False)
     arms["cbst-1/8"] = replace(dars, scheme="cbst", random_sampling=False)
     arms["da-1/8"] = replace(dars, random_sampling=False)
@@ -106,7 +108,9 @@ def build(classes: int, settings: Settings, seed: int, backbone: dict[str, Any] 
     """The method with freshly drawn weights, the same for every arm of a seed; ``backbone`` weights, if given, replace
     those of the backbone."""
     torch.manual_seed(seed)
-    network = initialise_head(_network(classes, settings), 2 * seed)
+    network = _network(classes, settings)
+    if settings.network == "lesson":  # as in the other papers' lessons; the full-scale networks draw as their authors do
+        initialise_head(network, 2 * seed)
     if backbone is not None:
         network.backbone.load_state_dict(backbone)
     return DARS(network, settings.aux_weight, settings.pseudo_weight)
@@ -187,8 +191,8 @@ def optimizer(method: DARS, settings: Settings) -> torch.optim.SGD:
     weight, and new layers learn faster than the backbone, as in the authors' code."""
     if settings.network == "lesson":
         return segmentation.sgd(method, settings)
-    backbone = list(method.network.backbone.parameters())
-    known = {id(parameter) for parameter in backbone}
+    backbone = [parameter for parameter in method.network.backbone.parameters() if parameter.requires_grad]
+    known = {id(parameter) for parameter in method.network.backbone.parameters()}
     new = [parameter for parameter in method.parameters() if id(parameter) not in known]
     rate = settings.learning_rate
     groups = [{"params": backbone, "lr": rate}, {"params": new, "lr": rate * settings.head_rate}]

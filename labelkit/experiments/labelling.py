@@ -72,7 +72,8 @@ def label_folder(
         "prior": list(labelling.prior),
         "seed": seed,
     }
-    return PseudoLabelFolder(context.workspace / f"pseudo-labels-{number}", identity)
+    path = context.workspace / f"pseudo-labels-{number}"
+    return PseudoLabelFolder(path, identity, getattr(data.train, "palette", None))
 
 
 def make_labels(

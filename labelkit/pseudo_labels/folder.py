@@ -20,19 +20,27 @@ from labelkit.pseudo_labels.histograms import IGNORE
 from labelkit.pseudo_labels.selection import Selection
 
 
+_RUNS = 3  # zlib's strategy for long runs of one value: smaller and twice as fast on label maps
+
+
 class PseudoLabelFolder:
     """One round's pseudo labels on disk, complete or in the making.
 
     Args:
         path: the folder; made, with a manifest, if it is not there.
         identity: where the labels come from: names to numbers, strings or lists of them.
+        palette: (C, 3) uint8, colours in which a viewer shows the masks; shades of grey if None.
 
     Raises:
         ValueError: the folder belongs to another identity (names the first difference), or its manifest is unreadable.
     """
 
-    def __init__(self, path: str | Path, identity: Mapping[str, Any]) -> None:
+    def __init__(self, path: str | Path, identity: Mapping[str, Any], palette: np.ndarray | None = None) -> None:
         self.path = Path(path)
+        colours = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+        if palette is not None:
+            colours[: len(palette)] = palette
+        self.palette = colours.tobytes()
         self.identity = json.loads(json.dumps(dict(identity)))
         if (self.path / "manifest.json").exists():
             self._refuse_another()
@@ -95,7 +103,9 @@ class PseudoLabelFolder:
         path = self.mask_path(index)
         path.parent.mkdir(exist_ok=True)
         partial = path.with_suffix(".partial")
-        Image.fromarray(mask).save(partial, "PNG", compress_level=1)
+        picture = Image.fromarray(mask)
+        picture.putpalette(self.palette)  # shows the classes in a viewer; and an index mask is written without filters
+        picture.save(partial, "PNG", compress_level=1, compress_type=_RUNS)
         partial.replace(path)
 
     def read_mask(self, index: int) -> np.ndarray:
@@ -162,13 +172,13 @@ class PseudoLabelled:
 
 
 def labels_in(mask: np.ndarray, num_classes: int) -> np.ndarray:
-    """(C,) labels of each class in one mask.
+    """(C,) labels of each class in one mask (H, W) uint8.
 
     Raises:
         ValueError: a label outside the list.
     """
-    counts = np.bincount(mask.reshape(-1), minlength=256)
-    if counts[num_classes:IGNORE].any():
-        outside = num_classes + int(np.flatnonzero(counts[num_classes:IGNORE])[0])
+    counts = np.array([np.count_nonzero(mask == np.uint8(label)) for label in range(num_classes)], dtype=np.int64)
+    if counts.sum() + np.count_nonzero(mask == np.uint8(IGNORE)) != mask.size:
+        outside = int(mask[(mask >= num_classes) & (mask != IGNORE)][0])
         raise ValueError(f"a pseudo-label mask holds label {outside}; expected 0..{num_classes - 1} or {IGNORE}")
-    return counts[:num_classes]
+    return counts

@@ -176,14 +176,17 @@ def label_map(confidence: Any, classes: Any, selection: Selection, rng: np.rando
 def _drop(mask: np.ndarray, sampling: np.ndarray, rng: np.random.Generator) -> None:
     """Take labels of a flat mask away, in place."""
     for label in np.flatnonzero(sampling < 1):
-        places = np.flatnonzero(mask == label)
+        places = np.flatnonzero(mask == np.uint8(label))  # of the mask's own type: no copy of the mask is converted
         surplus = int(np.floor(len(places) - len(places) * sampling[label]))
         if surplus:
             mask[places[_chosen(len(places), surplus, rng)]] = IGNORE
 
 
 def _chosen(n: int, k: int, rng: np.random.Generator) -> np.ndarray:
-    """k of n places, every set of k equally likely: those with the smallest of n random numbers, ties drawn by lot."""
+    """k of n places, every set of k equally likely."""
+    if k < n / 50:
+        return rng.choice(n, k, replace=False, shuffle=False)
+    # Those with the smallest of n random numbers, ties drawn by lot; several times as fast as a permutation.
     draws = rng.integers(0, 1 << 16, n, dtype=np.uint16)
     last = np.partition(draws, k - 1)[k - 1]
     below = np.flatnonzero(draws < last)

@@ -393,3 +393,9 @@ def test_the_real_slices_are_ok() -> None:
     assert report.ok and report.variant == "compact, delivered at 128x128", report.lines
     for part, data in acdc.parts(Path(os.environ["LABELKIT_DATA"]), "", 64, 64).items():
         assert {part_of(int(group[-3:]), False) for group in data.groups} == {part}
+
+
+def test_the_centre_is_the_middle_of_the_square_at_its_own_size():
+    image = np.arange(12 * 10).reshape(12, 10)
+    whole = square(image)
+    assert whole.shape == (12, 12) and (square(image, 0.5) == whole[3:9, 3:9]).all()
