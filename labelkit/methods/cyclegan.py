@@ -65,7 +65,7 @@ class CycleGAN(nn.Module):
         pool_size: batches in the two pools of earlier fakes.
 
     Raises:
-        ValueError: an option is none of those named.
+        ValueError: an option is none of those named, or ignored_as is no class.
     """
 
     def __init__(
@@ -86,6 +86,8 @@ class CycleGAN(nn.Module):
             raise ValueError(f"mask_adversary is {mask_adversary!r}; expected one of {', '.join(ADVERSARIES)}")
         if mask_input not in INPUTS:
             raise ValueError(f"mask_input is {mask_input!r}; expected one of {', '.join(INPUTS)}")
+        if ignored_as is not None and not 0 <= ignored_as < num_classes:
+            raise ValueError(f"ignored_as is {ignored_as}; expected a class of 0..{num_classes - 1}, or None")
         self.segmenter, self.painter = segmenter, painter
         self.image_discriminator, self.mask_discriminator = image_discriminator, mask_discriminator
         self.num_classes, self.weights = num_classes, weights or Weights()
