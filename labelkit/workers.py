@@ -30,7 +30,7 @@ def run_all(task: Callable[..., str | None], arguments: Sequence[tuple], jobs: i
     pool = ProcessPoolExecutor(min(jobs, len(arguments)), mp_context=spawn, initializer=_follow_parent)
     before = _on_sigterm(lambda *_: sys.exit(143))
     try:
-        places = {pool.submit(task, *each): place for place, each in enumerate(arguments)}
+        places = {pool.submit(_unless_stopped, task, *each): place for place, each in enumerate(arguments)}
         for future in as_completed(places):
             try:
                 problem = future.result()
@@ -45,6 +45,21 @@ def run_all(task: Callable[..., str | None], arguments: Sequence[tuple], jobs: i
     finally:
         _on_sigterm(before)
     pool.shutdown()
+
+
+_stopped = False
+
+
+def _unless_stopped(task: Callable[..., str | None], *arguments: Any) -> str | None:
+    """In a worker: after a stop, do not begin the calls that the pool had already handed over."""
+    global _stopped
+    if _stopped:
+        raise SystemExit(143)
+    try:
+        return task(*arguments)
+    except SystemExit:
+        _stopped = True
+        raise
 
 
 def _on_sigterm(handler: Any) -> Any:
