@@ -21,7 +21,7 @@ from labelkit.training import Schedule, constant
 
 __all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "optimizer", "prepare", "run"]
 
-COMPUTE = 6  # a step of all four networks costs about six of the segmenter alone (benchmarks/cyclegan_step.py)
+COMPUTE = 6  # a step of all four networks costs five to six of the segmenter alone (benchmarks/cyclegan_step.py)
 DROPPED = ("background", "void")  # what the authors' metric cuts out: background on VOC, void on Cityscapes
 POOLS = ("image_pool.", "mask_pool.")
 

@@ -5,6 +5,8 @@ from copy import deepcopy
 import pytest
 import torch
 
+from labelkit.experiments import cyclegan as experiment
+from labelkit.experiments.settings import Context
 from labelkit.methods.cyclegan import CycleGAN, SupervisedSegmenter, Weights, frozen
 from labelkit.models.cyclegan import ImageGenerator, PixelDiscriminator, SegmentationGenerator
 from labelkit.models.lesson import LessonNet
@@ -257,3 +259,52 @@ def test_bf16_autocast_gives_finite_float32_losses():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         make(**options)
+
+
+SMALL = {
+    "paper": "cyclegan", "run": "test", "budget": "smoke", "data": ["streets"], "arms": ["cyclegan-1/2"], "seeds": [0],
+    "steps": 3, "batch_size": 1, "learning_rate": 0.001, "height": 16, "width": 16, "images": 24, "test_images": 4,
+    "generator_width": 4, "blocks": 1, "discriminator_width": 4,
+}  # fmt: skip
+
+
+def test_arms_of_a_seed_start_from_the_same_networks():
+    settings = experiment.Settings(**SMALL)
+    built = {arm: experiment.build(arm, CLASSES, settings, 5) for arm in experiment.ARMS}
+    reference = built["cyclegan-3/10"]
+    assert all(same(method.segmenter, reference.segmenter) for method in built.values())
+    assert not same(experiment.build("supervised-1", CLASSES, settings, 6).segmenter, reference.segmenter)
+    assert vars(built["no-cycle-mask-3/10"].weights) == vars(Weights()) | {"cycle_mask": 0.0}
+    assert built["soft-no-adversarial-image-3/10"].weights.adversarial_image == 0
+    assert built["soft-one-hot-3/10"].mask_discriminator.layers[0].in_channels == CLASSES
+
+
+def test_optimiser_and_schedule_are_the_authors():
+    settings = experiment.Settings(**SMALL)
+    gan, alone = (experiment.build(arm, CLASSES, settings, 0) for arm in ("cyclegan-1/10", "supervised-1/10"))
+    assert experiment.optimizer(gan, settings).defaults["betas"] == (0.5, 0.999)
+    assert experiment.optimizer(alone, settings).defaults["betas"] == (0.9, 0.999)
+    assert experiment.optimizer(gan, settings).defaults["weight_decay"] == 0
+    schedule = experiment.constant_then_linear(0.25)
+    assert [schedule(step, 400) for step in (0, 99, 100, 250, 400)] == [1, 1, 1, 0.5, 0]
+
+
+def test_a_cell_leaves_its_networks_but_not_its_pools(tmp_path):
+    settings = experiment.Settings(**SMALL)
+    outcome = experiment.run("cyclegan-1/2", "streets", 0, settings, Context("cpu", tmp_path, tmp_path))
+    assert {name.split(".")[0] for name in outcome.weights} == set(NETWORKS)
+    assert set(outcome.series) >= {*REACHES, "accuracy_image", "accuracy_mask", "val_miou"}
+    assert all("miou_released" not in values for values in outcome.metrics.values())  # streets have no background
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"pretraining": "sim"}, "pretraining is 'sim'; the generators are trained from scratch"),
+        ({"scales": [0.5, 2.0]}, "scales and brightness act only with augment: true"),
+        ({"weight_decay": -1.0}, "greater than or equal to 0"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        experiment.Settings(**SMALL | change)
