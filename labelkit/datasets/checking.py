@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from labelkit.datasets.checking_labels import check_cifar10, check_ilsvrc2012, recognised
 from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, read_all
 from labelkit.datasets.sources import Entry, find_entry
@@ -16,8 +17,9 @@ from labelkit.datasets.sources import Entry, find_entry
 def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """Check a data set.
 
-    CamVid, ACDC, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts, sizes, label
-    values, class shares, broken files, fingerprints. Of a data set without a reader only the layout is looked at.
+    CamVid, ACDC, CIFAR-10, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts,
+    sizes, label values, class shares, broken files, fingerprints. Of ImageNet one image of each class is decoded; of a
+    data set without a reader only the layout is looked at.
 
     Args:
         name_or_path: a name of the catalogue, or a folder.
@@ -36,6 +38,8 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
 
         if layout_of(path):
             return check_acdc(path)
+        if fitting := recognised(path):
+            return fitting(path)
         listing = path / "classes.json"
         named = listing.is_file() and '"Sky"' not in listing.read_text(encoding="utf-8", errors="replace")
         return check_folder(path) if named else check_camvid(path)
@@ -43,7 +47,12 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     if root is None or not Path(root).is_dir():
         found = "no data root is set" if root is None else f"the data root {root} is not a folder"
         raise FileNotFoundError(f"{found}: {known.instructions(root)}")
-    readers = {"camvid": ("CamVid", check_camvid), "acdc": ("ACDC", check_acdc)}
+    readers = {
+        "camvid": ("CamVid", check_camvid),
+        "acdc": ("ACDC", check_acdc),
+        "cifar10": ("CIFAR-10", check_cifar10),
+        "ilsvrc2012": ("ILSVRC 2012", check_ilsvrc2012),
+    }
     if known.name not in readers:
         return _check_layout(known, Path(root))
     title, check_whole = readers[known.name]

@@ -176,7 +176,8 @@ ENTRIES = (
     Entry(
         "ilsvrc2012", "ImageNet, ILSVRC 2012 classification", ("s4l",),
         "Non-commercial research and education after registration.", "145 GB", "https://www.image-net.org/",
-        ("train/n01440764/", "val/n01440764/"),
+        ("train/n01440764/", "val/n01440764/"), reader=True,
+        note="Put published lists of labelled images into a folder lists/: the validation part leaves them alone.",
     ),
     Entry(
         "s3dis", "S3DIS, indoor point clouds", ("points",), "Research use after a request form.", "6 GB",
@@ -201,7 +202,8 @@ ENTRIES = (
         "cifar10", "CIFAR-10", ("s4l",), "Research use with citation of Krizhevsky 2009.", "170 MB",
         "https://www.cs.toronto.edu/~kriz/cifar.html",
         ("cifar-10-batches-py/data_batch_1", "cifar-10-batches-py/test_batch", "cifar-10-batches-py/batches.meta"),
-        archives=(CIFAR10,), note="A small stand-in for ImageNet in the lesson runs.",
+        reader=True, archives=(CIFAR10,),
+        note="A small stand-in for ImageNet in the lesson runs; the compact layout cifar10_subset.npz also works.",
     ),
     Entry(
         "magnetic-tiles", "Magnetic tile surface defects", ("ficklenet", "group_wsss"),

@@ -109,7 +109,7 @@ def build(classes: int, settings: Settings, seed: int, backbone: dict[str, Any] 
     those of the backbone."""
     torch.manual_seed(seed)
     network = _network(classes, settings)
-    if settings.network == "lesson":  # as in the other papers' lessons; the full-scale networks draw as their authors do
+    if settings.network == "lesson":  # as in the other lessons; full-scale networks draw as their authors do
         initialise_head(network, 2 * seed)
     if backbone is not None:
         network.backbone.load_state_dict(backbone)

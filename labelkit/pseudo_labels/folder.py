@@ -19,7 +19,6 @@ from labelkit.files import write_whole
 from labelkit.pseudo_labels.histograms import IGNORE
 from labelkit.pseudo_labels.selection import Selection
 
-
 _RUNS = 3  # zlib's strategy for long runs of one value: smaller and twice as fast on label maps
 
 
