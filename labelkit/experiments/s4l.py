@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import nn
 
 from labelkit.experiments import classification
-from labelkit.experiments.classification import ClassificationSettings, fingerprint, prepare
+from labelkit.experiments.classification import fingerprint, prepare
+from labelkit.experiments.s4l_settings import SCHEDULES, Settings
 from labelkit.experiments.s4l_training import Cell, joined, pseudo_labels, split_of
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.files import write_whole
@@ -19,38 +18,6 @@ from labelkit.methods.s4l_smoothness import MOAM, VirtualAdversarial
 from labelkit.provenance import digest
 
 __all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "prepare", "run"]
-
-SCHEDULES = {"late": (0.7, 0.8, 0.9), "thirds": (1 / 3, 2 / 3, 8 / 9), "constant": ()}
-"""Shares of training after which the rate falls tenfold: S4L's at 10 %, the usual one on ImageNet, never."""
-
-
-class Settings(ClassificationSettings):
-    """Run-file keys of the S4L chapter."""
-
-    paper: Literal["s4l"]
-    network: Literal["lesson", "resnet50v2", "resnet50v2x4"] = "lesson"
-    network_width: int = Field(default=16, ge=1, description="channels of the lesson network at stride 2")
-    warmup: float = Field(default=0.025, ge=0, lt=1, description="share of training in which the rate rises from 0")
-    decay_at: list[float] = Field(default=list(SCHEDULES["late"]), description="shares after which the rate falls 10x")
-    crop_area: list[float] = Field(default=[0.05, 1.0], description="smallest and largest share of the image's area")
-    colour_noise: bool = Field(default=False, description="HSV noise in every arm; exemplar arms always have it")
-    rotation_weight: float = Field(default=1.0, ge=0)
-    exemplar_weight: float = Field(default=1.0, ge=0)
-    copies: int = Field(default=8, ge=2, description="of an image, for exemplar training")
-    embedding: int = Field(default=1000, ge=2, description="outputs of the exemplar head")
-    vat_radius: float = Field(default=40.0, gt=0, description="length of the perturbation; images are in -1..1")
-    vat_weight: float = Field(default=0.5, ge=0)
-    vat_xi: float = Field(default=1.0e-2, gt=0, description="step of the power iteration; the authors' is 1e-6")
-    vat_floor: float = Field(default=0.0, ge=0, description="least norm to divide by; the authors' is 1e-6")
-    entropy_weight: float = Field(default=1.0, ge=0)
-    moam_radius: float = Field(default=32.0, gt=0)
-    moam_rate: float = Field(default=1.0, gt=0, description="factor of the learning rate in MOAM's first step")
-    moam_average: float = Field(default=0.0, ge=0, description="half-life in steps of the averaged weights; 0: none")
-    retrain_steps: int = Field(default=0, ge=0, description="steps on pseudo labels; 0: as many as the teacher's")
-    retrain_weight_decay: float = Field(default=1.0e-4, ge=0, description="of the training on pseudo labels")
-    retrain_decay_at: list[float] = Field(default=[0.3, 0.6, 0.9])
-    finetune_steps: int = Field(default=0, ge=0, description="steps of MOAM's third step, on the labels; 0: half")
-    finetune_rate: float = Field(default=0.1, gt=0, description="factor of the learning rate in MOAM's third step")
 
 
 @dataclass(frozen=True)
@@ -140,7 +107,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     """Train and test one cell. All arms of a seed share split, labelled batches and the weights of the body."""
     chosen = ARMS[arm]
     parts = classification.load_data(data, settings, context)
-    split = split_of(parts, chosen.fraction, seed)
+    split = split_of(parts, chosen.fraction, seed, settings)
     cell = Cell(f"{data} {arm} seed {seed}", parts, split, seed, settings, context)
     if chosen.teacher:
         outcome = _taught(arm, data, cell)
@@ -184,7 +151,7 @@ def _taught(arm: str, data: str, cell: Cell) -> Outcome:
         steps = settings.finetune_steps or max(1, settings.steps // 2)
         return joined(before, cell.train(teacher, steps, unlabelled=False, rate=settings.finetune_rate), "student")
     device, rotations = cell.context.device, chosen.method == "moam-2"
-    labels, right = pseudo_labels(teacher.to(device), cell.data, cell.split, device, rotations)
+    labels, right = pseudo_labels(teacher.to(device), cell.data, cell.split, settings, device, rotations)
     last = cell.train(
         build("supervised-1/10", classes, settings, cell.seed),
         settings.retrain_steps or settings.steps,

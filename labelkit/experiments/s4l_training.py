@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from labelkit.datasets.crops import Copies, InceptionCrop
+from labelkit.datasets.ilsvrc2012_lists import read_list
 from labelkit.datasets.splits import Split, class_balanced_split
 from labelkit.datasets.streams import Joined, Stream
 from labelkit.experiments import classification
 from labelkit.experiments.classification import Data
+from labelkit.experiments.s4l_settings import Settings
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.losses.rotation import TURNS, four_rotations
 from labelkit.methods.s4l import centred
 from labelkit.metrics.classification import classify
 from labelkit.training import Schedule
-
-if TYPE_CHECKING:
-    from labelkit.experiments.s4l import Settings
 
 
 def warmup_and_steps(warmup: float, decay_at: Sequence[float], factor: float = 0.1) -> Schedule:
@@ -51,14 +51,26 @@ def kernels_decayed(method: nn.Module, rate: float, decay: float) -> torch.optim
     return torch.optim.SGD([kernels, others], lr=rate, momentum=0.9)
 
 
-def split_of(data: Data, fraction: str, seed: int) -> Split:
-    """As many labelled images of each class as the fraction of the mean class, to the nearest whole, at least one.
+def split_of(data: Data, fraction: str, seed: int, settings: Settings) -> Split:
+    """Which images are labelled: as many of each class, at least one.
 
-    On ImageNet these are the authors' counts: 128 of each class at 1/10, 13 at 1/100.
+    How many: the run file's ``labelled_per_class``, else the fraction of the mean class to the nearest whole. A list of
+    labelled images, if the run file names one, takes the place of the draw.
+
+    Args:
+        data: whose training part is split.
+        fraction: of an arm, such as "1/10".
+        seed: of the draw.
+        settings: of the run.
     """
+    names = getattr(data.train, "names", None)
     labels = classification.labels_of(data.train)
-    per_class = max(1, int(Fraction(fraction) * len(labels) / len(data.classes) + Fraction(1, 2)))
-    return class_balanced_split(labels, per_class, seed, getattr(data.train, "names", None))
+    if settings.labelled_list:
+        found = read_list(settings.labelled_list, data.train)
+        rest = np.setdiff1d(np.arange(len(labels)), found.indices).tolist()
+        return Split(Path(settings.labelled_list).name, seed, found.indices, tuple(rest), found.hash)
+    mean = Fraction(fraction) * len(labels) / len(data.classes)
+    return class_balanced_split(labels, settings.labelled_per_class or max(1, int(mean + Fraction(1, 2))), seed, names)
 
 
 class Relabelled:
@@ -80,13 +92,16 @@ class Relabelled:
 
 
 @torch.no_grad()
-def pseudo_labels(method: nn.Module, data: Data, split: Split, device: str, rotations: bool) -> tuple[Tensor, float]:
+def pseudo_labels(
+    method: nn.Module, data: Data, split: Split, settings: Settings, device: str, rotations: bool
+) -> tuple[Tensor, float]:
     """Labels for all training images: the true ones of the labelled images, the method's guess for the others.
 
     Args:
         method: a trained one.
         data: whose training part is labelled.
         split: which true labels may be used.
+        settings: of the run, for the size of the images.
         device: where to predict.
         rotations: guess by the mean of the logits over four rotations in place of the upright image.
 
@@ -95,7 +110,10 @@ def pseudo_labels(method: nn.Module, data: Data, split: Split, device: str, rota
     """
     method.eval()
     protocol = "four-rotations" if rotations else "upright"
-    logits, truth = classify(method.predict, data.train, protocol, device=device)
+    dataset = data.train
+    if hasattr(dataset, "centred"):  # whole images of different sizes, which do not make a batch
+        dataset = dataset.centred(settings.height, settings.width)
+    logits, truth = classify(method.predict, dataset, protocol, device=device)
     method.train()
     labels = logits.argmax(1)
     unlabelled = torch.tensor(split.unlabelled)

@@ -5,9 +5,7 @@ sampling drops depends on the seed and the image's index alone, so order, restar
 matter.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,6 @@ from labelkit.files import write_whole
 from labelkit.pseudo_labels.folder import PseudoLabelFolder, labels_in
 from labelkit.pseudo_labels.histograms import Float16Bank, Float32Bank, Maps, bank_of
 from labelkit.pseudo_labels.selection import Selection, label_map
-
-WAITING = 4
-"""Masks that wait to be written at most; memory does not grow where the disk is slower than the labelling."""
 
 Predict = Callable[[int], tuple[Any, Any]]
 Choose = Callable[[Float16Bank | Float32Bank, Maps], Selection]
@@ -100,20 +95,14 @@ def relabel(
     if folder.complete:
         return selection
     kept = np.zeros(num_classes, dtype=np.int64)
-    with ThreadPoolExecutor(max_workers=1) as writer:  # a mask is compressed while the next one is made
-        writing: deque[Future] = deque()
-        for done, index in enumerate(indices, start=1):
-            if folder.mask_path(index).exists():
-                kept += labels_in(folder.read_mask(index), num_classes)
-            else:
-                mask, labels = label_map(*maps(index), selection, np.random.default_rng([seed, index]))
-                kept += labels
-                writing.append(writer.submit(folder.write_mask, index, mask))
-            while len(writing) > WAITING:
-                writing.popleft().result()
-            if progress:
-                progress("labelling", done, len(indices))
-        for written in writing:
-            written.result()
+    for done, index in enumerate(indices, start=1):
+        if folder.mask_path(index).exists():
+            mask = folder.read_mask(index)
+        else:
+            mask = label_map(*maps(index), selection, np.random.default_rng([seed, index]))
+            folder.write_mask(index, mask)
+        kept += labels_in(mask, num_classes)
+        if progress:
+            progress("labelling", done, len(indices))
     folder.set_complete(kept)
     return selection
