@@ -158,6 +158,25 @@ def data_fetch(
     print(catalogue.fetch(name, _data_root(folder)))
 
 
+@data_app.command("lists")
+def data_lists(
+    name: str,
+    target: Annotated[Path, typer.Argument(help="Folder that receives the lists, mostly the data set's `lists`.")],
+    per_class: Annotated[list[int], typer.Option(help="Labelled images of each class; may be given several times.")],
+    seed: Annotated[int, typer.Option(help="Of the draw; 0 or above.")] = 0,
+    folder: Annotated[Path | None, typer.Option(help="Default: $LABELKIT_DATA.")] = None,
+) -> None:
+    """Write lists of labelled images of a classification data set, as many of each class."""
+    from labelkit.datasets.ilsvrc2012_lists import write_lists
+    from labelkit.experiments.data import find
+
+    train = find(name).parts(_data_root(folder))["train"]
+    if not hasattr(train, "labels") or not hasattr(train, "names"):
+        raise ValueError(f"data {name!r} has no classes of images to list; a classification data set was expected")
+    for path in write_lists(train, target, per_class, seed):
+        print(path)
+
+
 def _data_root(folder: Path | None) -> Path:
     if folder:
         return folder

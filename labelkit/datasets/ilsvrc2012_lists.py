@@ -3,7 +3,7 @@
 The authors publish theirs as `label_map_count_13000_index_0` and `label_map_count_128000_index_0`: JSON with the file
 names in `values`. The smaller one is no subset of the larger one. A text file with a name a line is read, too.
 
-To write lists of your own: `python -m labelkit.datasets.ilsvrc2012_lists ROOT FOLDER --per-class 13 --per-class 128`.
+To write lists of your own: `labelkit data lists ilsvrc2012 FOLDER --per-class 13 --per-class 128`.
 """
 
 import hashlib
@@ -101,14 +101,15 @@ def read_list(path: str | Path, dataset: Any, per_class: int | None = None) -> L
     return LabelList(tuple(indices), expected, digest)
 
 
-def class_balanced_lists(root: Path, folder: Path, per_class: Sequence[int] = (13, 128), seed: int = 0) -> list[Path]:
+def write_lists(dataset: Any, folder: Path, per_class: Sequence[int] = (13, 128), seed: int = 0) -> list[Path]:
     """Write lists with as many random training images of each class; for one seed the shorter is part of the longer.
 
-    The validation part depends on the lists in `lists`: write there before the first run, not later.
+    The validation part of ImageNet depends on the lists in its folder `lists`: write there before the first run, not
+    later.
 
     Args:
-        root: where ImageNet is; see `ilsvrc2012.parts`.
-        folder: receives `<per_class>-a-class-seed-<seed>.json` for each number; mostly the data set's folder `lists`.
+        dataset: a training part; has `names` and `labels`.
+        folder: receives `<per_class>-a-class-seed-<seed>.json` for each number.
         per_class: images of each class.
         seed: 0 or above.
 
@@ -116,19 +117,7 @@ def class_balanced_lists(root: Path, folder: Path, per_class: Sequence[int] = (1
         The files written.
 
     Raises:
-        FileNotFoundError, ValueError: ImageNet is not there or not as expected, or a class has too few images.
-    """
-    from labelkit.datasets import ilsvrc2012
-
-    return write_lists(ilsvrc2012.parts(root, "")["train"], folder, per_class, seed)
-
-
-def write_lists(dataset: Any, folder: Path, per_class: Sequence[int], seed: int) -> list[Path]:
-    """As `class_balanced_lists`, of a data set that is at hand.
-
-    Args:
-        dataset: has `names` and `labels`.
-        folder, per_class, seed: see there.
+        ValueError: a class has too few images.
     """
     from labelkit.datasets.splits import class_balanced_split
     from labelkit.files import write_whole
@@ -145,14 +134,3 @@ def write_lists(dataset: Any, folder: Path, per_class: Sequence[int], seed: int)
 
 def _write(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
-
-
-def _main(root: Path, folder: Path, per_class: list[int] = [13, 128], seed: int = 0) -> None:  # noqa: B006
-    for path in class_balanced_lists(root, folder, per_class, seed):
-        print(path)
-
-
-if __name__ == "__main__":
-    import typer
-
-    typer.run(_main)

@@ -79,7 +79,7 @@ def label_folder(
 def make_labels(
     number: int, labelling: Labelling, teacher: Mapping[str, torch.Tensor], method: nn.Module, *, data: Data,
     split: Split, crop: tuple[int, int], context: Context, seed: int, label: str, long_side: int | None = None,
-    cache_maps: bool = True, judge: bool = True,
+    cache_maps: bool = True, judge: bool = True, workers: int = 1,
 ) -> dict[str, Any]:  # fmt: skip
     """Fill the round's folder with the labels that the teacher's weights give to all unlabelled images.
 
@@ -92,6 +92,7 @@ def make_labels(
         crop: window of the predictions.
         context, seed, label: of the cell.
         long_side, cache_maps, judge: see :func:`labelkit.experiments.rounds.train_rounds`.
+        workers: threads beside the one that predicts.
 
     Returns:
         Protocol name to metrics of the labels, empty without ``judge``.
@@ -118,6 +119,7 @@ def make_labels(
         lambda bank, again: _chosen(bank, labelling, again),
         len(data.classes),
         seed=1_000 * seed + number,
+        workers=workers,
         progress=(lambda what, done, total: report(f"{label}, {what}", done, total)) if report else None,
     )
     values: dict[str, Any] = {"seconds": time.perf_counter() - started}

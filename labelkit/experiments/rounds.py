@@ -175,7 +175,7 @@ def _train_round(
             found = make_labels(
                 number, stage.labelling, teacher, method, data=data, split=split, context=context, seed=seed,
                 crop=(settings.height, settings.width), label=label, long_side=long_side, cache_maps=cache_maps,
-                judge=judge,
+                judge=judge, workers=max(1, settings.workers),
             )  # fmt: skip
         _wait()
         folder = label_folder(number, stage.labelling, teacher, data, split, context, seed)

@@ -1,19 +1,22 @@
 """Relabel a whole unlabelled set in two passes, in memory that does not grow with it, from where it was stopped.
 
-The first pass counts confidences, the second writes masks. Maps are asked for by index and never held. What random
-sampling drops depends on the seed and the image's index alone, so order, restarts and the number of processes do not
+The first pass counts confidences, the second writes masks. Maps are asked for by index and not held. What random
+sampling drops depends on the seed and the image's index alone, so order, restarts and the number of threads do not
 matter.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 
 from labelkit.files import write_whole
 from labelkit.pseudo_labels.folder import PseudoLabelFolder, labels_in
-from labelkit.pseudo_labels.histograms import Float16Bank, Float32Bank, Maps, bank_of
+from labelkit.pseudo_labels.histograms import Float16Bank, Float32Bank, Maps, empty_bank
 from labelkit.pseudo_labels.selection import Selection, label_map
 
 Predict = Callable[[int], tuple[Any, Any]]
@@ -49,19 +52,6 @@ class CachedMaps:
         return confidence, classes
 
 
-class _Each:
-    """The maps of some indices, as often as one likes, with progress."""
-
-    def __init__(self, maps: Predict, indices: Sequence[int], what: str, progress: Progress | None) -> None:
-        self.maps, self.indices, self.what, self.progress = maps, indices, what, progress
-
-    def __iter__(self) -> Iterator[tuple[Any, Any]]:
-        for done, index in enumerate(self.indices, start=1):
-            yield self.maps(index)
-            if self.progress:
-                self.progress(self.what, done, len(self.indices))
-
-
 def relabel(
     maps: Predict,
     indices: Sequence[int],
@@ -70,18 +60,20 @@ def relabel(
     num_classes: int,
     seed: int = 0,
     dtype: Any = np.float16,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Selection:
     """Write the pseudo labels of some images into a folder; a folder that is complete is left as it is.
 
     Args:
-        maps: index to (confidence, classes) of an image.
+        maps: index to (confidence, classes) of an image; called in this thread alone.
         indices: the images.
         folder: target; a relabelling that was stopped goes on there.
         choose: bank and maps to the selection, such as ``lambda bank, maps: select(bank, 0.5, prior=prior)``.
         num_classes: C.
         seed: of the random sampling; give every round its own.
         dtype: type of the confidences, float16 or float32.
+        workers: threads that count, label and compress while the next map is predicted.
         progress: told (what is done, images done, images in all).
 
     Returns:
@@ -89,20 +81,79 @@ def relabel(
     """
     selection = folder.selection
     if selection is None:
-        each = _Each(maps, indices, "counting", progress)
-        selection = choose(bank_of(each, num_classes, dtype), each)
+        bank = _counted(maps, indices, num_classes, dtype, workers, progress)
+        selection = choose(bank, _Each(maps, indices))
         folder.set_selection(selection)
-    if folder.complete:
-        return selection
+    if not folder.complete:
+        folder.set_complete(_labelled(maps, indices, folder, selection, num_classes, seed, workers, progress))
+    return selection
+
+
+class _Each:
+    """The maps of some indices, as often as one likes."""
+
+    def __init__(self, maps: Predict, indices: Sequence[int]) -> None:
+        self.maps, self.indices = maps, indices
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        return map(self.maps, self.indices)
+
+
+def _counted(
+    maps: Predict, indices: Sequence[int], num_classes: int, dtype: Any, workers: int, progress: Progress | None
+) -> Float16Bank | Float32Bank:
+    """The bank of all maps. Every thread fills one of its own, and sums do not depend on who counted what."""
+    banks = [empty_bank(num_classes, dtype) for _ in range(workers)]
+    free: SimpleQueue[Any] = SimpleQueue()
+    for bank in banks:
+        free.put(bank)
+
+    def count(confidence: Any, classes: Any) -> None:
+        bank = free.get()
+        try:
+            bank.add(confidence, classes)
+        finally:
+            free.put(bank)
+
+    tasks = ((count, *maps(index)) for index in indices)
+    for done, _ in enumerate(_in_threads(tasks, workers), start=1):
+        if progress:
+            progress("counting", done, len(indices))
+    for bank in banks[1:]:
+        banks[0].merge(bank)
+    return banks[0]
+
+
+def _labelled(
+    maps: Predict, indices: Sequence[int], folder: PseudoLabelFolder, selection: Selection, num_classes: int,
+    seed: int, workers: int, progress: Progress | None,
+) -> np.ndarray:  # fmt: skip
+    """Write all masks that are not there yet; gives the labels (C,) of all together."""
+
+    def label(index: int, confidence: Any, classes: Any) -> np.ndarray:
+        mask, kept = label_map(confidence, classes, selection, np.random.default_rng([seed, index]))
+        folder.write_mask(index, mask)
+        return kept
+
+    def read(index: int) -> np.ndarray:
+        return labels_in(folder.read_mask(index), num_classes)
+
+    tasks = ((read, i) if folder.mask_path(i).exists() else (label, i, *maps(i)) for i in indices)
     kept = np.zeros(num_classes, dtype=np.int64)
-    for done, index in enumerate(indices, start=1):
-        if folder.mask_path(index).exists():
-            mask = folder.read_mask(index)
-        else:
-            mask = label_map(*maps(index), selection, np.random.default_rng([seed, index]))
-            folder.write_mask(index, mask)
-        kept += labels_in(mask, num_classes)
+    for done, labels in enumerate(_in_threads(tasks, workers), start=1):
+        kept += labels
         if progress:
             progress("labelling", done, len(indices))
-    folder.set_complete(kept)
-    return selection
+    return kept
+
+
+def _in_threads(tasks: Iterable[tuple], workers: int) -> Iterator[Any]:
+    """Results of tasks (function, *arguments) in order; at most two for each thread are under way or wait in memory."""
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        waiting: deque[Future] = deque()
+        for task in tasks:
+            waiting.append(pool.submit(*task))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

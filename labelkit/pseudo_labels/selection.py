@@ -146,7 +146,9 @@ def select(
     return Selection(scheme, float(ratio), sizes, target, targets, cut.thresholds, cut.kept, sampling)
 
 
-def label_map(confidence: Any, classes: Any, selection: Selection, rng: np.random.Generator) -> np.ndarray:
+def label_map(
+    confidence: Any, classes: Any, selection: Selection, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """The pseudo labels of one image.
 
     Of the n pixels of a class that reach its threshold, floor(n - n * share) are dropped, drawn uniformly among them.
@@ -159,7 +161,7 @@ def label_map(confidence: Any, classes: Any, selection: Selection, rng: np.rando
         rng: draws what is dropped.
 
     Returns:
-        (H, W) uint8, 255 where there is no label.
+        The labels (H, W) uint8, 255 where there is none, and how many there are of each class, (C,) int64.
     """
     confidence, classes = np.ascontiguousarray(confidence), np.asarray(classes)
     pattern = np.uint16 if confidence.dtype == np.float16 else np.uint32
@@ -167,19 +169,22 @@ def label_map(confidence: Any, classes: Any, selection: Selection, rng: np.rando
     table = np.full(256, np.iinfo(pattern).max, dtype=pattern)
     finite = np.isfinite(selection.thresholds)
     table[: len(finite)][finite] = selection.thresholds[finite].astype(confidence.dtype).view(pattern)
-    mask = np.where(confidence.view(pattern) >= np.take(table, classes), classes, np.uint8(IGNORE))
-    if (selection.sampling < 1).any():
-        _drop(mask.reshape(-1), selection.sampling, rng)
-    return mask
+    reached = confidence.view(pattern) >= np.take(table, classes)
+    mask = classes | (reached.view(np.uint8) - np.uint8(1))  # 0 - 1 is 255: what does not reach it is ignored
+    return mask, _drop(mask.reshape(-1), selection.sampling, rng)
 
 
-def _drop(mask: np.ndarray, sampling: np.ndarray, rng: np.random.Generator) -> None:
-    """Take labels of a flat mask away, in place."""
-    for label in np.flatnonzero(sampling < 1):
-        places = np.flatnonzero(mask == np.uint8(label))  # of the mask's own type: no copy of the mask is converted
-        surplus = int(np.floor(len(places) - len(places) * sampling[label]))
+def _drop(mask: np.ndarray, sampling: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Take labels of a flat mask away, in place; gives how many are left of each class."""
+    left = np.zeros(len(sampling), dtype=np.int64)
+    for label, share in enumerate(sampling):
+        there = mask == np.uint8(label)  # of the mask's own type: no wider copy of the mask is made
+        n = int(np.count_nonzero(there))
+        surplus = int(np.floor(n - n * share))
         if surplus:
-            mask[places[_chosen(len(places), surplus, rng)]] = IGNORE
+            mask[np.flatnonzero(there)[_chosen(n, surplus, rng)]] = IGNORE
+        left[label] = n - surplus
+    return left
 
 
 def _chosen(n: int, k: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,11 +9,13 @@ import pytest
 import torch
 import trees
 from PIL import Image
+from typer.testing import CliRunner
 
+from labelkit import cli
 from labelkit.datasets import ilsvrc2012
 from labelkit.datasets.catalogue import check, find_entry
 from labelkit.datasets.ilsvrc2012 import find, parts
-from labelkit.datasets.ilsvrc2012_lists import class_balanced_lists, names_in, read_list, write_lists
+from labelkit.datasets.ilsvrc2012_lists import names_in, read_list, write_lists
 
 WNIDS = ("n01440764", "n02123045", "n07753592")
 COUNTS = {"train": (20, 24, 31), "val": (2, 2, 2)}
@@ -236,7 +238,9 @@ def test_written_lists_are_balanced_nested_and_seeded(folder, tmp_path):
     assert again.read_bytes() == small.read_bytes() != other.read_bytes()
     with pytest.raises(ValueError, match="class 0 has 18 images: at least 19 were expected"):
         write_lists(data, tmp_path / "many", (19,), 0)
-    assert class_balanced_lists(folder, tmp_path / "whole", (2,), 1)[0].read_bytes() == small.read_bytes()
+    command = ["data", "lists", "ilsvrc2012", str(tmp_path / "whole"), "--per-class", "2", "--seed", "1"]
+    done = CliRunner().invoke(cli.app, [*command, "--folder", str(folder)])
+    assert done.exit_code == 0 and (tmp_path / "whole" / small.name).read_bytes() == small.read_bytes()
 
 
 # the check

@@ -106,7 +106,7 @@ def test_in_front_of_resize_and_crop():
         assert first["image"].shape == (3, 24, 32) and first["mask"].shape == (24, 32)
         assert torch.equal(first["image"], second["image"]) and torch.equal(first["mask"], second["mask"])
         assert set(first["mask"].unique().tolist()) <= {0, 1, 2, 3, 4, 255}
-        assert -1e-6 <= first["image"].min() and first["image"].max() <= 1 + 1e-6
+        assert first["image"].min() >= -1e-6 and first["image"].max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize("make", [RandomRotation, RandomBlur])
