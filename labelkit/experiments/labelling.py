@@ -1,9 +1,11 @@
 """Pseudo labels for one round of self-training: predicted, chosen, written, and held against the truth."""
 
+import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,42 +100,48 @@ def make_labels(
         Protocol name to metrics of the labels, empty without ``judge``.
     """
     started = time.perf_counter()
-    own = {name: value.detach().clone() for name, value in method.state_dict().items()}
-    method.load_state_dict(teacher)
-    method.eval()
-
-    def predict(index: int, dtype: torch.dtype = torch.float16) -> tuple[np.ndarray, np.ndarray]:
-        with torch.no_grad():
-            image = data.train[index]["image"][None].to(context.device)
-            logits = window_scores(method.predict, image, crop, long_side=long_side)
-            confidence, classes = confident_classes(logits, dtype)
-        return confidence[0].cpu().numpy(), classes[0].cpu().numpy()
-
-    maps = CachedMaps(predict, context.workspace / f"maps-{number}" if cache_maps else None)
+    predict = _predictor(method, data, crop, context, long_side)
+    maps = CachedMaps(predict, _maps_folder(context, number) if cache_maps else None)
     folder = label_folder(number, labelling, teacher, data, split, context, seed)
     report = context.on_step
-    relabel(
-        maps,
-        split.unlabelled,
-        folder,
-        lambda bank, again: _chosen(bank, labelling, again),
-        len(data.classes),
-        seed=1_000 * seed + number,
-        workers=workers,
-        progress=(lambda what, done, total: report(f"{label}, {what}", done, total)) if report else None,
-    )
-    values: dict[str, Any] = {"seconds": time.perf_counter() - started}
-    if judge:
-        judged = Judged(len(data.classes))
-        for index in split.unlabelled:
-            judged.add(*maps(index), data.train[index]["mask"])
-        values |= worth(judged, folder, labelling, data.classes)
-        if labelling.survey:
-            values |= survey(judged, labelling, data.classes)
-            if judged.all.pixels <= IN_MEMORY:
-                values["float32"] = _in_float32(labelling, lambda index: predict(index, torch.float32), split, data)
-    method.load_state_dict(own)
+    values: dict[str, Any] = {}
+    with _weights(method, teacher):
+        relabel(
+            maps,
+            split.unlabelled,
+            folder,
+            lambda bank, again: _chosen(bank, labelling, again),
+            len(data.classes),
+            seed=1_000 * seed + number,
+            workers=workers,
+            progress=(lambda what, done, total: report(f"{label}, {what}", done, total)) if report else None,
+        )
+        values["seconds"] = time.perf_counter() - started
+        if judge:
+            judged = Judged(len(data.classes))
+            for index in split.unlabelled:
+                judged.add(*maps(index), data.train[index]["mask"])
+            values |= worth(judged, folder, labelling, data.classes)
+            if labelling.survey:
+                values |= survey(judged, labelling, data.classes)
+                if judged.all.pixels <= IN_MEMORY:
+                    values["float32"] = _in_float32(labelling, lambda index: predict(index, torch.float32), split, data)
     return {f"{data.train.name}/unlabelled/pseudo-labels-round-{number}": values} if judge else {}
+
+
+def predict_share(
+    number: int, teacher: Mapping[str, torch.Tensor], method: nn.Module, *, data: Data, split: Split,
+    crop: tuple[int, int], context: Context, long_side: int | None = None,
+) -> None:  # fmt: skip
+    """This process's share of the predictions, kept on disk where :func:`make_labels` of the first process finds them.
+
+    Args:
+        number, teacher, method, data, split, crop, context, long_side: as for :func:`make_labels`.
+    """
+    maps = CachedMaps(_predictor(method, data, crop, context, long_side), _maps_folder(context, number))
+    with _weights(method, teacher):
+        for index in split.unlabelled[context.rank :: context.world_size]:
+            maps(index)
 
 
 def worth(judged: Judged, folder: PseudoLabelFolder, labelling: Labelling, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -204,6 +212,37 @@ def digest_of(weights: Mapping[str, torch.Tensor]) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()[:16]
+
+
+def _maps_folder(context: Context, number: int) -> Path:
+    return context.workspace / f"maps-{number}"
+
+
+def _predictor(
+    method: nn.Module, data: Data, crop: tuple[int, int], context: Context, long_side: int | None
+) -> Callable[..., tuple[np.ndarray, np.ndarray]]:
+    """Index of a training image to confidence and class of its pixels, by the weights that the method has then."""
+
+    def predict(index: int, dtype: torch.dtype = torch.float16) -> tuple[np.ndarray, np.ndarray]:
+        with torch.no_grad():
+            image = data.train[index]["image"][None].to(context.device)
+            logits = window_scores(method.predict, image, crop, long_side=long_side)
+            confidence, classes = confident_classes(logits, dtype)
+        return confidence[0].cpu().numpy(), classes[0].cpu().numpy()
+
+    return predict
+
+
+@contextlib.contextmanager
+def _weights(method: nn.Module, teacher: Mapping[str, torch.Tensor]) -> Iterator[None]:
+    """Within the block the method has the teacher's weights and is in evaluation mode; then its own again."""
+    own = {name: value.detach().clone() for name, value in method.state_dict().items()}
+    method.load_state_dict(teacher)
+    method.eval()
+    try:
+        yield
+    finally:
+        method.load_state_dict(own)
 
 
 def _chosen(bank: Any, labelling: Labelling, again: Any = None) -> Selection:

@@ -17,7 +17,7 @@ from torch import nn
 from labelkit.datasets.splits import Split
 from labelkit.datasets.streams import Augment, Joined, Stream
 from labelkit.experiments import segmentation
-from labelkit.experiments.labelling import Labelling, label_folder, make_labels
+from labelkit.experiments.labelling import Labelling, label_folder, make_labels, predict_share
 from labelkit.experiments.segmentation import Data, SegmentationSettings
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.files import write_whole
@@ -171,11 +171,17 @@ def _train_round(
     streams, found = {"labelled": stream(data.train, split.labelled, 0)}, {}
     if stage.labelling is not None:
         teacher = ends[-1 if stage.labelling.teacher is None else stage.labelling.teacher]["method"]
+        crop = (settings.height, settings.width)
+        if context.world_size > 1 and cache_maps:
+            predict_share(
+                number, teacher, method, data=data, split=split, crop=crop, context=context, long_side=long_side
+            )
+            _wait()
         if context.rank == 0:
             found = make_labels(
-                number, stage.labelling, teacher, method, data=data, split=split, context=context, seed=seed,
-                crop=(settings.height, settings.width), label=label, long_side=long_side, cache_maps=cache_maps,
-                judge=judge, workers=max(1, settings.workers),
+                number, stage.labelling, teacher, method, data=data, split=split, crop=crop, context=context,
+                seed=seed, label=label, long_side=long_side, cache_maps=cache_maps, judge=judge,
+                workers=max(1, settings.workers),
             )  # fmt: skip
         _wait()
         folder = label_folder(number, stage.labelling, teacher, data, split, context, seed)

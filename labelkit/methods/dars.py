@@ -116,8 +116,8 @@ def confident_classes(logits: Tensor, dtype: torch.dtype = torch.float16) -> tup
 
     Args:
         logits: (B, C, H, W).
-        dtype: in which logits and probabilities are kept. float16, as in the code, makes probabilities tie: above one
-            half there are only 2,048 different ones, and what is above 0.99976 is 1.
+        dtype: in which logits and probabilities are kept. float16, as in the code, makes probabilities tie: between
+            one half and 1 there are 1,024 different ones, and what is above 0.99976 is 1.
 
     Returns:
         Confidence (B, H, W) of the dtype, and classes (B, H, W) uint8.

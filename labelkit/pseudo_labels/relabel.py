@@ -17,7 +17,7 @@ import numpy as np
 from labelkit.files import write_whole
 from labelkit.pseudo_labels.folder import PseudoLabelFolder, labels_in
 from labelkit.pseudo_labels.histograms import Float16Bank, Float32Bank, Maps, empty_bank
-from labelkit.pseudo_labels.selection import Selection, label_map
+from labelkit.pseudo_labels.selection import Selection, label_and_count
 
 Predict = Callable[[int], tuple[Any, Any]]
 Choose = Callable[[Float16Bank | Float32Bank, Maps], Selection]
@@ -131,7 +131,7 @@ def _labelled(
     """Write all masks that are not there yet; gives the labels (C,) of all together."""
 
     def label(index: int, confidence: Any, classes: Any) -> np.ndarray:
-        mask, kept = label_map(confidence, classes, selection, np.random.default_rng([seed, index]))
+        mask, kept = label_and_count(confidence, classes, selection, np.random.default_rng([seed, index]))
         folder.write_mask(index, mask)
         return kept
 

@@ -146,10 +146,15 @@ def select(
     return Selection(scheme, float(ratio), sizes, target, targets, cut.thresholds, cut.kept, sampling)
 
 
-def label_map(
+def label_map(confidence: Any, classes: Any, selection: Selection, rng: np.random.Generator) -> np.ndarray:
+    """The pseudo labels of one image, (H, W) uint8; see :func:`label_and_count`."""
+    return label_and_count(confidence, classes, selection, rng)[0]
+
+
+def label_and_count(
     confidence: Any, classes: Any, selection: Selection, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The pseudo labels of one image.
+    """The pseudo labels of one image, and how many there are of each class.
 
     Of the n pixels of a class that reach its threshold, floor(n - n * share) are dropped, drawn uniformly among them.
     The floor keeps up to one pixel more an image and class than the share says.

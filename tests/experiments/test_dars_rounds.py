@@ -1,6 +1,8 @@
 """DARS in rounds: schedule, resume after a stop in any place, refusals, and what the arms share."""
 
+import os
 import shutil
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -10,7 +12,6 @@ import torch
 from labelkit.datasets.splits import labelled_split
 from labelkit.experiments import dars, labelling, rounds, segmentation
 from labelkit.experiments.settings import Context
-from labelkit.pseudo_labels.folder import PseudoLabelFolder
 from labelkit.pseudo_labels.selection import class_prior
 from labelkit.training import Interrupted, poly
 
@@ -36,8 +37,15 @@ def run(folder, settings=SETTINGS, arm="dars-1/8", seed=0, on_step=None):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("whole"))
+def finished(tmp_path_factory):
+    """A cell that ran from start to end without a stop: its folder and its outcome."""
+    folder = tmp_path_factory.mktemp("whole")
+    return folder, run(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(finished):
+    return finished[1]
 
 
 def same(first, second):
@@ -53,9 +61,7 @@ def same(first, second):
     [
         ("round 0", 1),  # before the first checkpoint
         ("round 1", 2),  # in the middle of a round with pseudo labels
-        ("counting", 3),  # predictions are made
         ("labelling", 5),  # masks are written
-        ("round 2", 3),  # at the end of everything
     ],
 )
 def test_resumed_equals_uninterrupted(tmp_path, whole, stop_at):
@@ -70,12 +76,11 @@ def test_resumed_equals_uninterrupted(tmp_path, whole, stop_at):
     assert trained[0] != ("round 0", 1) or stop_at[0] == "round 0", "a finished round is not trained again"
 
 
-def test_a_finished_round_is_kept_and_its_labels_are_not(tmp_path, whole):
-    run(tmp_path / "cell")
-    names = sorted(path.name for path in (tmp_path / "cell").iterdir())
-    assert [name for name in names if name.startswith("checkpoint-round")] != []
+def test_a_finished_round_is_kept_and_its_labels_are_not(finished):
+    names = sorted(path.name for path in finished[0].iterdir())
+    assert [f"checkpoint-round-{k}-end.pt" in names for k in range(3)] == [True] * 3
     assert not [name for name in names if name.startswith(("pseudo-labels", "maps"))]
-    same(run(tmp_path / "cell"), whole)  # everything is read back
+    same(run(finished[0]), finished[1])  # everything is read back
 
 
 def test_labels_of_other_weights_are_refused(tmp_path):
@@ -93,8 +98,8 @@ def test_labels_of_other_weights_are_refused(tmp_path):
         run(tmp_path / "cell")
 
 
-def test_rounds_of_another_cell_are_refused(tmp_path):
-    run(tmp_path / "cell")
+def test_rounds_of_another_cell_are_refused(tmp_path, finished):
+    shutil.copytree(finished[0], tmp_path / "cell")
     with pytest.raises(ValueError, match="the round of another cell"):
         dars.run("dars-1/8", "streets", 0, SETTINGS, Context("cpu", tmp_path / "cell", tmp_path, identity="other"))
     (tmp_path / "cell" / "checkpoint-round-1-end.pt").write_bytes(b"cut")
@@ -104,7 +109,7 @@ def test_rounds_of_another_cell_are_refused(tmp_path):
 
 def test_round_0_is_the_same_for_every_arm(tmp_path, whole):
     name = next(key for key in whole.metrics if key.endswith("after-round-0"))
-    for arm in ("supervised-1/8", "single-1/8", "dars-prior-uniform-1/8"):
+    for arm in ("supervised-1/8", "single-1/8"):
         other = run(tmp_path / arm.replace("/", "_"), arm=arm)
         assert other.metrics[name] == whole.metrics[name]
         assert other.steps == whole.steps == SETTINGS.steps
@@ -210,6 +215,31 @@ def test_steps_and_batch_of_each_round_can_be_given(parts):
     assert [(stage.steps, stage.batch_size) for stage in plan] == [(1, 4), (3, 2), (5, 2)]
 
 
+def test_processes_share_the_predictions(tmp_path, parts):
+    """What two processes predict between them is what one would, and the method keeps its own weights."""
+    split = labelled_split(segmentation.class_presence_of(parts.train), "1/8", 0)
+    method = dars.build(len(parts.classes), SETTINGS, 0)
+    teacher = {name: value.clone() for name, value in dars.build(len(parts.classes), SETTINGS, 1).state_dict().items()}
+    before = labelling.digest_of(method.state_dict())
+    common = {"data": parts, "split": split, "crop": (24, 32)}
+    for rank in (0, 1):
+        context = Context("cpu", tmp_path, tmp_path, rank=rank, world_size=2)
+        labelling.predict_share(1, teacher, method, context=context, **common)
+        done = len(list((tmp_path / "maps-1").iterdir()))
+        assert done == len(split.unlabelled[::2]) + rank * len(split.unlabelled[1::2])
+    assert labelling.digest_of(method.state_dict()) == before
+
+    def never(images):
+        raise AssertionError("everything is predicted already")
+
+    method.predict = never
+    chosen = labelling.Labelling(0.3, "cbst", False, tuple([1 / len(parts.classes)] * len(parts.classes)))
+    options = {"context": Context("cpu", tmp_path, tmp_path), "seed": 0, "label": "cell", **common}
+    found = labelling.make_labels(1, chosen, teacher, method, **options)
+    (values,) = found.values()
+    assert values["kept"] == values["thresholded"] > 0
+
+
 def test_digest_sees_every_weight():
     weights = {"a": torch.zeros(2, 2), "b": torch.ones(3, dtype=torch.int64)}
     changed = {"a": torch.zeros(2, 2), "b": torch.tensor([1, 1, 2])}
@@ -223,14 +253,9 @@ def test_a_stopped_process_leaves_nothing_that_hinders_the_next(tmp_path, whole)
 
     def on_step(label, step, steps):
         if label.endswith("round 1") and step == 2:
-            import os
-            import signal
-
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Interrupted):
         run(tmp_path / "cell", on_step=on_step)
-    assert PseudoLabelFolder  # the folder of round 1 is complete and stays for the resume
-    assert (tmp_path / "cell" / "pseudo-labels-1" / "manifest.json").exists()
+    assert (tmp_path / "cell" / "pseudo-labels-1" / "manifest.json").exists()  # stays for the resume
     same(run(tmp_path / "cell"), whole)
-    shutil.rmtree(tmp_path / "cell")

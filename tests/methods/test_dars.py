@@ -141,7 +141,7 @@ def test_mirrored_scores_are_turned_back():
 
 
 def test_mean_of_logits_is_not_mean_of_softmax():
-    """One view is sure of class 0, the other mildly of class 1; the two means differ in how far they side with the first."""
+    """One view is sure of class 0, the other mildly of class 1: the means side with the first by different amounts."""
     scores = iter([torch.tensor([6.0, 0.0]), torch.tensor([0.0, 1.0])])
 
     def predict(images):

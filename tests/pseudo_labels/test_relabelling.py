@@ -179,3 +179,14 @@ def test_a_mask_that_cannot_be_written_stops_the_relabelling(tmp_path, monkeypat
     with pytest.raises(OSError, match="disk full"):
         relabel(predict, INDICES, folder, choose, CLASSES)
     assert not folder.complete
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_the_number_of_threads_does_not_matter(tmp_path, dtype):
+    folders = []
+    for workers in (1, 3):
+        folders.append(PseudoLabelFolder(tmp_path / str(workers), IDENTITY))
+        maps = lambda index: predict(index, dtype)  # noqa: E731
+        relabel(maps, INDICES, folders[-1], choose, CLASSES, seed=4, dtype=dtype, workers=workers)
+    assert contents(folders[0]) == contents(folders[1])
+    assert folders[0].manifest() == folders[1].manifest()
