@@ -163,6 +163,6 @@ def test_published_table_gives_status_and_source_of_every_number(name):
     paper = load_paper(name)
     cells = Tags(figures.published_table(paper)).cells
     for row in paper.published:
-        place = cells.index(row.label)
-        assert cells[place + 1] == f"{row.metric} {row.value:g} {row.unit}"
+        number = f"{row.metric} {row.value:g} {row.unit}"
+        place = next(i for i in range(len(cells)) if cells[i : i + 2] == [row.label, number])
         assert row.status_words in cells[place + 2] and cells[place + 3] == row.source
