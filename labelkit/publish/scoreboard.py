@@ -125,10 +125,10 @@ def picture(board: list[Line]) -> tuple[bytes, str] | None:
 
     groups: dict[str, dict[str, list[Verdict]]] = {}
     for line in board:
-        for where, verdicts in (("embedded world", line.world), ("real data", line.real)):
+        for where, verdicts in (("world", line.world), ("real data", line.real)):
             for verdict in verdicts:
                 by_data = groups.setdefault(line.paper.short, {})
-                by_data.setdefault(f"{verdict.data} ({where})", []).append(verdict)
+                by_data.setdefault(f"{verdict.data}\n({where})", []).append(verdict)
     drawn = [
         effect
         for line in board

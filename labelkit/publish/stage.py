@@ -160,14 +160,18 @@ def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, b
         GENERATED / "api.md": api.index(reference),
         Path("book") / "_static" / "records.csv": tables.as_csv(records),
     }
-    drawn = scoreboard.picture(board)
-    if drawn is not None:
-        found[GENERATED / "scoreboard.png"] = drawn[0]
-        figure = (
-            f":::{{figure}} _generated/scoreboard.png\n:alt: {drawn[1]}\n\n"
-            "Differences in points, paired by seed, with 95 % intervals; the table below has all claims.\n:::\n\n"
-        )
-        found[GENERATED / "scoreboard.md"] = figure + found[GENERATED / "scoreboard.md"]
+    figures = ""
+    for paper in papers:  # a figure each: papers differ in their data sets, which are the columns
+        drawn = scoreboard.picture([line for line in board if line.paper is paper])
+        if drawn is not None:
+            found[GENERATED / f"scoreboard-{paper.paper}.png"] = drawn[0]
+            figures += (
+                f":::{{figure}} _generated/scoreboard-{paper.paper}.png\n:alt: {drawn[1]}\n\n"
+                f"{paper.short}: differences in points, paired by seed, with 95 % intervals.\n:::\n\n"
+            )
+    if figures:
+        after = "The table below has all claims, those included that no figure can show.\n\n"
+        found[GENERATED / "scoreboard.md"] = figures + after + found[GENERATED / "scoreboard.md"]
     for name, text in api.pages(reference, f"{REPOSITORY}/blob/main").items():
         found[Path("book") / "api" / f"{name}.md"] = text
     return found
