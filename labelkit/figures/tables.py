@@ -116,7 +116,9 @@ def _unit_words(paper: Paper) -> str:
 def _claim_cell(claim: Claim) -> str:
     where = f' <span style="opacity:0.75">({escape(claim.where)})</span>' if claim.where else ""
     test = f'<br/><code style="overflow-wrap:anywhere">{escape(claim.test)}</code>' if claim.test else ""
-    return _cell("td", f"<strong>{escape(claim.id)}</strong> {escape(claim.text)}{where}{test}", look=_LINE)
+    return _cell(
+        "td", f"<strong>{escape(claim.id)}</strong> {escape(claim.text)}{where}{test}", look=f"{_LINE};min-width:13em"
+    )
 
 
 def _verdict_cell(verdict: Verdict) -> str:
@@ -129,7 +131,8 @@ def _effect(effect: Effect | None) -> str:
         return "–"
     symbol = VERDICT_STYLE[effect.status][2]
     word = f'<span title="{effect.status}" aria-label="{effect.status}">{escape(symbol)}</span>'
-    return f'<span style="white-space:nowrap">{word} {escape(effect.text())}</span>'
+    number, bracket, asked = effect.text().partition(" (")  # what was asked for may stand on a line of its own
+    return f'<span style="white-space:nowrap">{word} {escape(number)}</span>{bracket}{escape(asked)}'
 
 
 def _published_row(row: Published) -> str:
