@@ -37,6 +37,10 @@ class Split:
     unlabelled: tuple[int, ...]
     hash: str
 
+    def summary(self) -> dict[str, Any]:
+        """What a record says about the split."""
+        return {"name": self.name, "seed": self.seed, "hash": self.hash, "labelled": len(self.labelled)}
+
 
 def labelled_split(
     data: Any,

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelkit.datasets.splits import Split
+from labelkit.experiments.data import Parts
 from labelkit.experiments.settings import Context, Outcome, TrainingSettings
 from labelkit.training import Schedule, train
 
@@ -24,8 +26,8 @@ def train_cell(
     optimizer: torch.optim.Optimizer,
     images_a_step: int,
     network: nn.Module,
-    dataset: Mapping[str, Any],
-    split: Mapping[str, Any],
+    data: Parts,
+    split: Split | None,
     validate: Callable[[], Mapping[str, float]],
     keep_best: str,
     test: Callable[[], Measured],
@@ -45,7 +47,7 @@ def train_cell(
         optimizer: over the method's parameters.
         images_a_step: images that a step consumes.
         network: the network that predicts, for its size.
-        dataset, split: for the record; see :class:`labelkit.experiments.settings.Outcome`.
+        data, split: for the record; no split if all images are labelled alike.
         validate: values on the validation part, for series; called in evaluation mode without gradients.
         keep_best: the one of these values that chooses the second set of weights, and steers nothing else.
         test: protocol name -> metrics of the method as it stands; called as ``validate`` is.
@@ -87,26 +89,10 @@ def train_cell(
         metrics=metrics,
         series=history.series,
         steps=steps,
-        dataset=dict(dataset),
-        split=dict(split),
+        dataset=data.summary(),
+        split=split.summary() if split else {},
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         train_seconds=history.seconds,
         images_seen=images_a_step * steps,
         weights=last,
     )
-
-
-def parts_of(train: Any, val: Any, test: Any) -> dict[str, Any]:
-    """What a record says about the data: name, joint fingerprint, and the number of samples of each part."""
-    return {
-        "name": train.name,
-        "fingerprint": joint_fingerprint(train, val, test),
-        "train": len(train),
-        "val": len(val),
-        "test": len(test),
-    }
-
-
-def joint_fingerprint(*parts: Any) -> str:
-    """Of several parts together."""
-    return "-".join(part.fingerprint[:8] for part in parts)

@@ -1,15 +1,15 @@
 """What experiments with image classifiers share: data by name, evaluation, and the frame of a cell."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from labelkit.experiments.cells import Measured, joint_fingerprint, parts_of, train_cell
-from labelkit.experiments.data import three_parts
+from labelkit.datasets.splits import Split
+from labelkit.experiments.cells import Measured, train_cell
+from labelkit.experiments.data import Parts, three_parts
 from labelkit.experiments.settings import Context, Outcome, TrainingSettings
 from labelkit.metrics.classification import PROTOCOLS, accuracies, classify
 from labelkit.training import Schedule
@@ -19,33 +19,19 @@ class ClassificationSettings(TrainingSettings):
     """Run-file keys of every classification paper."""
 
 
-@dataclass(frozen=True)
-class Data:
-    """The three parts of a data set."""
-
-    train: Any
-    val: Any
-    test: Any
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.train.classes
-
-
-def load_data(name: str, settings: ClassificationSettings, context: Context) -> Data:
+def load_data(name: str, settings: ClassificationSettings, context: Context) -> Parts:
     """The data set of a run file's name; kept in memory for the next cell.
 
     Raises:
         ValueError: the name is unknown, the version has no reader for it, or LABELKIT_DATA is not set.
     """
     size = settings.height, settings.width
-    return Data(*three_parts(name, *size, settings.images, settings.test_images, context.data_root))
+    return three_parts(name, *size, settings.images, settings.test_images, context.data_root)
 
 
 def fingerprint(name: str, settings: ClassificationSettings, context: Context) -> str:
     """Of the three parts together."""
-    data = load_data(name, settings, context)
-    return joint_fingerprint(data.train, data.val, data.test)
+    return load_data(name, settings, context).fingerprint
 
 
 def prepare(settings: ClassificationSettings, context: Context) -> None:
@@ -65,8 +51,8 @@ def train_and_evaluate(
     batches: Any,
     *,
     label: str,
-    data: Data,
-    split: Mapping[str, Any],
+    data: Parts,
+    split: Split | None,
     settings: ClassificationSettings,
     context: Context,
     seed: int,
@@ -87,7 +73,7 @@ def train_and_evaluate(
         label, settings, context, seed, steps, images_a_step, network, optimizer, schedule, stage, evaluate_every:
             see :func:`labelkit.experiments.cells.train_cell`.
         data: the three parts; validation steers nothing but the choice of the second set of weights.
-        split: name, seed and hash of labelled and unlabelled images; empty if all are labelled.
+        split: labelled and unlabelled images; None if all are labelled.
         observe: extra values at each validation, for series.
     """
 
@@ -111,7 +97,7 @@ def train_and_evaluate(
         optimizer=optimizer,
         images_a_step=images_a_step,
         network=network,
-        dataset=parts_of(data.train, data.val, data.test),
+        data=data,
         split=split,
         validate=validate,
         keep_best="val_accuracy",

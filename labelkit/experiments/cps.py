@@ -8,8 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from labelkit.datasets.splits import labelled_split
-from labelkit.datasets.streams import Joined, Stream
+from labelkit.datasets.streams import Joined
 from labelkit.experiments import segmentation
 from labelkit.experiments.segmentation import Data, SegmentationSettings, fingerprint, prepare
 from labelkit.experiments.settings import Context, Outcome
@@ -131,20 +130,8 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     parts = segmentation.load_data(data, settings, context)
     backbone = segmentation.backbone_weights(settings, context)
     method = build(arm, len(parts.classes), settings, seed, backbone, context.world_size)
-    presence = segmentation.class_presence_of(parts.train)
-    split = labelled_split(presence, chosen.fraction, seed, getattr(parts.train, "names", None), parts.classes)
-
-    def stream(indices: tuple[int, ...], number: int) -> Stream:
-        return Stream(
-            parts.train,
-            indices,
-            settings.batch_size,
-            segmentation.augmentation(settings),
-            seed=3 * seed + number,
-            rank=context.rank,
-            world_size=context.world_size,
-        )
-
+    split = segmentation.split_of(parts, chosen.fraction, seed)
+    stream = partial(segmentation.stream_of, parts, seed=seed, settings=settings, context=context)
     streams = {"labelled": stream(split.labelled, 0)}
     if chosen.method != "supervised":
         streams["unlabelled"] = stream(split.unlabelled, 1)
@@ -155,7 +142,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         Joined(**streams),
         label=f"{data} {arm} seed {seed}",
         data=parts,
-        split={"name": split.name, "seed": seed, "hash": split.hash, "labelled": len(split.labelled)},
+        split=split,
         settings=settings,
         context=context,
         seed=seed,

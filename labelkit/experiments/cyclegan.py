@@ -8,7 +8,6 @@ import torch
 from pydantic import Field, model_validator
 from torch import nn
 
-from labelkit.datasets.splits import labelled_split
 from labelkit.datasets.streams import Joined, Stream
 from labelkit.experiments import segmentation
 from labelkit.experiments.segmentation import Data, SegmentationSettings, fingerprint, prepare
@@ -137,25 +136,11 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     chosen = ARMS[arm]
     parts = segmentation.load_data(data, settings, context)
     method = build(arm, len(parts.classes), settings, seed)
-    split = labelled_split(
-        segmentation.class_presence_of(parts.train),
-        Fraction(chosen.fraction),
-        seed,
-        getattr(parts.train, "names", None),
-        parts.classes,
-        getattr(parts.train, "groups", None),
-    )
+    split = segmentation.split_of(parts, Fraction(chosen.fraction), seed)
 
     def stream(indices: tuple[int, ...], number: int) -> Stream:
-        return Stream(
-            parts.train,
-            indices,
-            settings.batch_size,
-            segmentation.augmentation(settings) if settings.augment else None,
-            seed=3 * seed + number,
-            rank=context.rank,
-            world_size=context.world_size,
-        )
+        augment = segmentation.augmentation(settings) if settings.augment else None
+        return Stream(parts.train, indices, settings.batch_size, augment, seed=3 * seed + number, **context.place)
 
     streams = {"labelled": stream(split.labelled, 0)}
     if chosen.method == "cyclegan":
@@ -166,7 +151,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         Joined(**streams),
         label=f"{data} {arm} seed {seed}",
         data=parts,
-        split={"name": split.name, "seed": seed, "hash": split.hash, "labelled": len(split.labelled)},
+        split=split,
         settings=settings,
         context=context,
         seed=seed,

@@ -10,7 +10,7 @@ from torch import nn
 
 from labelkit.datasets.augment import RandomScaleCropFlip
 from labelkit.datasets.rotate_blur import Compose, RandomBlur, RandomRotation
-from labelkit.datasets.splits import Split, labelled_split
+from labelkit.datasets.splits import Split
 from labelkit.datasets.streams import Augment
 from labelkit.experiments import segmentation
 from labelkit.experiments.labelling import Labelling
@@ -204,8 +204,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     chosen = ARMS[arm]
     parts = segmentation.load_data(data, settings, context)
     method = build(len(parts.classes), settings, seed, segmentation.backbone_weights(settings, context))
-    presence = segmentation.class_presence_of(parts.train)
-    split = labelled_split(presence, chosen.fraction, seed, getattr(parts.train, "names", None), parts.classes)
+    split = segmentation.split_of(parts, chosen.fraction, seed)
     return train_rounds(
         method,
         plan(chosen, settings, parts, split, seed),

@@ -54,11 +54,34 @@ class Source:
         return found.parts(root, self.variant, **options)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Training, validation and test part of a data set."""
+
+    train: Any
+    val: Any
+    test: Any
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.train.classes
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the three parts together."""
+        return "-".join(part.fingerprint[:8] for part in (self.train, self.val, self.test))
+
+    def summary(self) -> dict[str, Any]:
+        """What a record says about the data."""
+        counts = {"train": len(self.train), "val": len(self.val), "test": len(self.test)}
+        return {"name": self.train.name, "fingerprint": self.fingerprint, **counts}
+
+
 @lru_cache(maxsize=4)
 def three_parts(
     name: str, height: int | None, width: int | None, images: int, test_images: int, root: Path | None
-) -> tuple[Any, Any, Any]:
-    """Training, validation and test part of a data set; kept in memory for the next cell.
+) -> Parts:
+    """The three parts of a data set; kept in memory for the next cell.
 
     Args:
         name: as in the run file.
@@ -79,7 +102,7 @@ def three_parts(
         for part in ("val", "test"):
             if all(hasattr(parts[each], "names") for each in ("train", part)):
                 refuse_overlap(parts["train"].names, parts[part].names, {"val": "validation"}.get(part, part))
-    return parts["train"], parts["val"], parts["test"]
+    return Parts(parts["train"], parts["val"], parts["test"])
 
 
 def find(name: str) -> Source:

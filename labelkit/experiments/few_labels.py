@@ -6,14 +6,14 @@ that.
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from pydantic import Field
 from torch import nn
 
-from labelkit.datasets.splits import Split, labelled_split
-from labelkit.datasets.streams import Joined, Stream
+from labelkit.datasets.streams import Joined
 from labelkit.experiments import cps, dars, segmentation
 from labelkit.experiments.segmentation import Data, SegmentationSettings, fingerprint, prepare
 from labelkit.experiments.settings import Context, Outcome
@@ -79,7 +79,10 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     trained = build(arm, len(parts.classes), settings, seed)
     trained.load_state_dict(outcome.weights)
     quality = pseudo_labels(
-        trained.to(context.device).eval(), parts, _split(parts, fraction, seed).unlabelled, context.device
+        trained.to(context.device).eval(),
+        parts,
+        segmentation.split_of(parts, fraction, seed).unlabelled,
+        context.device,
     )
     return replace(outcome, metrics=outcome.metrics | {f"{parts.train.name}/unlabelled/pseudo-labels": quality})
 
@@ -113,7 +116,7 @@ def settings_of_dars(settings: Settings) -> dars.Settings:
 
 def _cyclegan(fraction: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:
     parts = segmentation.load_data(data, settings, context)
-    split = _split(parts, fraction, seed)
+    split = segmentation.split_of(parts, fraction, seed)
     backbone = segmentation.backbone_weights(settings, context)
     method = build(f"cyclegan-{fraction}", len(parts.classes), settings, seed, backbone)
     added = [each for name, each in method.named_parameters() if not name.startswith("segmenter.")]
@@ -124,17 +127,13 @@ def _cyclegan(fraction: str, data: str, seed: int, settings: Settings, context: 
         ]
     )
 
-    def stream(indices: tuple[int, ...], number: int) -> Stream:
-        augment = segmentation.augmentation(settings)
-        place = {"rank": context.rank, "world_size": context.world_size}
-        return Stream(parts.train, indices, settings.batch_size, augment, seed=3 * seed + number, **place)
-
+    stream = partial(segmentation.stream_of, parts, seed=seed, settings=settings, context=context)
     return segmentation.train_and_evaluate(
         method,
         Joined(labelled=stream(split.labelled, 0), unlabelled=stream(split.unlabelled, 1)),
         label=f"{data} cyclegan-{fraction} seed {seed}",
         data=parts,
-        split={"name": split.name, "seed": seed, "hash": split.hash, "labelled": len(split.labelled)},
+        split=split,
         settings=settings,
         context=context,
         seed=seed,
@@ -143,11 +142,6 @@ def _cyclegan(fraction: str, data: str, seed: int, settings: Settings, context: 
         network=method.segmenter,
         optimizer=optimizer,
     )
-
-
-def _split(parts: Data, fraction: str, seed: int) -> Split:
-    presence = segmentation.class_presence_of(parts.train)
-    return labelled_split(presence, fraction, seed, getattr(parts.train, "names", None), parts.classes)
 
 
 def pseudo_labels(method: nn.Module, parts: Data, indices: tuple[int, ...], device: str) -> dict[str, Any]:

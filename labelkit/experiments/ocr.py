@@ -85,15 +85,14 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         settings.batch_size,
         segmentation.augmentation(settings),
         seed=seed,
-        rank=context.rank,
-        world_size=context.world_size,
+        **context.place,
     )
     return segmentation.train_and_evaluate(
         method,
         stream,
         label=f"{data} {arm} seed {seed}",
         data=parts,
-        split={},
+        split=None,
         settings=settings,
         context=context,
         seed=seed,

@@ -15,7 +15,7 @@ from labelkit.datasets.augment import RandomScaleCropFlip
 from labelkit.datasets.memory import InMemory
 from labelkit.datasets.streams import Stream
 from labelkit.files import write_whole
-from labelkit.losses.cross_entropy import cross_entropy
+from labelkit.methods.supervised import Supervised
 from labelkit.models.lesson import LessonNet
 from labelkit.training import train
 
@@ -23,15 +23,6 @@ SCENES = 512
 BATCH = 8
 RATE = 0.05
 SEED = 1000
-
-
-class _Supervised(torch.nn.Module):
-    def __init__(self, network: torch.nn.Module):
-        super().__init__()
-        self.network = network
-
-    def training_step(self, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        return {"loss": cross_entropy(self.network(batch["image"]), batch["mask"])}
 
 
 def sim_backbone(folder: Path, steps: int, height: int, width: int, device: str) -> dict[str, Any]:
@@ -51,7 +42,7 @@ def sim_backbone(folder: Path, steps: int, height: int, width: int, device: str)
             Streets(split="train", length=SCENES, height=height, width=width, domain="sim", seed=SEED, keep_mib=0)
         )
         torch.manual_seed(SEED)
-        method = _Supervised(LessonNet(len(scenes.classes)))
+        method = Supervised(LessonNet(len(scenes.classes)))
         augment = RandomScaleCropFlip(height, width, scales=(0.75, 1.5), continuous=True)
         stream = Stream(scenes, range(SCENES), BATCH, augment, seed=SEED)
         optimizer = torch.optim.SGD(method.parameters(), lr=RATE, momentum=0.9, weight_decay=1e-4)

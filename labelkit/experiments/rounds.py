@@ -162,10 +162,7 @@ def _train_round(
     """Label if the round needs it, train, and give what is kept of the round."""
 
     def stream(dataset: Any, indices: Sequence[int], place: int) -> _Later:
-        made = Stream(
-            dataset, indices, stage.batch_size, stage.augment, seed=3 * seed + place, rank=context.rank,
-            world_size=context.world_size,
-        )  # fmt: skip
+        made = Stream(dataset, indices, stage.batch_size, stage.augment, seed=3 * seed + place, **context.place)
         return _Later(made, offset)
 
     streams, found = {"labelled": stream(data.train, split.labelled, 0)}, {}
@@ -191,7 +188,7 @@ def _train_round(
         Joined(**streams),
         label=f"{label}, round {number}",
         data=data,
-        split={"name": split.name, "seed": seed, "hash": split.hash, "labelled": len(split.labelled)},
+        split=split,
         settings=settings,
         context=context,
         seed=seed + 7919 * number,

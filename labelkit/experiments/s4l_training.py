@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from labelkit.datasets.crops import Copies, InceptionCrop
 from labelkit.datasets.ilsvrc2012_lists import read_list
+from labelkit.datasets.relabelled import Relabelled
 from labelkit.datasets.splits import Split, class_balanced_split
 from labelkit.datasets.streams import Joined, Stream
 from labelkit.experiments import classification
-from labelkit.experiments.classification import Data
+from labelkit.experiments.data import Parts
 from labelkit.experiments.s4l_settings import Settings
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.losses.rotation import TURNS, four_rotations
@@ -51,7 +52,7 @@ def kernels_decayed(method: nn.Module, rate: float, decay: float) -> torch.optim
     return torch.optim.SGD([kernels, others], lr=rate, momentum=0.9)
 
 
-def split_of(data: Data, fraction: str, seed: int, settings: Settings) -> Split:
+def split_of(data: Parts, fraction: str, seed: int, settings: Settings) -> Split:
     """Which images are labelled: as many of each class, at least one.
 
     How many: the run file's ``labelled_per_class``, else the fraction of the mean class to the nearest whole. A list of
@@ -73,27 +74,9 @@ def split_of(data: Data, fraction: str, seed: int, settings: Settings) -> Split:
     return class_balanced_split(labels, settings.labelled_per_class or max(1, int(mean + Fraction(1, 2))), seed, names)
 
 
-class Relabelled:
-    """A data set with other labels: pseudo labels where there are no true ones.
-
-    Args:
-        dataset: samples with ``image`` and ``label``.
-        labels: the new label of each, (n,) int64.
-    """
-
-    def __init__(self, dataset: Any, labels: Tensor):
-        self.dataset, self.labels = dataset, labels
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        return self.dataset[index] | {"label": self.labels[index]}
-
-
 @torch.no_grad()
 def pseudo_labels(
-    method: nn.Module, data: Data, split: Split, settings: Settings, device: str, rotations: bool
+    method: nn.Module, data: Parts, split: Split, settings: Settings, device: str, rotations: bool
 ) -> tuple[Tensor, float]:
     """Labels for all training images: the true ones of the labelled images, the method's guess for the others.
 
@@ -146,7 +129,7 @@ class Cell:
     """One cell: what its trainings share."""
 
     label: str
-    data: Data
+    data: Parts
     split: Split
     seed: int
     settings: Settings
@@ -177,18 +160,15 @@ class Cell:
         if labelled and pseudo is None:
             streams["labelled"] = self._stream(train, self.split.labelled, settings.batch_size, 0, copies)
         elif labelled:
-            streams["labelled"] = self._stream(Relabelled(train, pseudo), everything, settings.batch_size, 0, copies)
+            streams["labelled"] = self._stream(
+                Relabelled(train, pseudo, "label"), everything, settings.batch_size, 0, copies
+            )
         return classification.train_and_evaluate(
             method,
             Joined(**streams),
             label=f"{self.label} {stage}".strip(),
             data=self.data,
-            split={
-                "name": self.split.name,
-                "seed": self.seed,
-                "hash": self.split.hash,
-                "labelled": len(self.split.labelled),
-            },
+            split=self.split,
             settings=settings,
             context=self.context,
             seed=self.seed,
@@ -212,8 +192,7 @@ class Cell:
             size,
             Copies(crop, settings.copies) if copies else crop,
             seed=2 * self.seed + number,
-            rank=self.context.rank,
-            world_size=self.context.world_size,
+            **self.context.place,
         )
 
     def _observer(self, method: nn.Module) -> Callable[[], dict[str, float]] | None:

@@ -1,7 +1,8 @@
 """What the segmentation papers share: data by name, optimiser, evaluation, and the frame of a cell."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -12,8 +13,10 @@ from pydantic import Field
 from torch import nn
 
 from labelkit.datasets.augment import RandomScaleCropFlip
-from labelkit.experiments.cells import Measured, joint_fingerprint, parts_of, train_cell
-from labelkit.experiments.data import find, three_parts
+from labelkit.datasets.splits import Split, class_presence, labelled_split
+from labelkit.datasets.streams import Stream
+from labelkit.experiments.cells import Measured, train_cell
+from labelkit.experiments.data import Parts, find, three_parts
 from labelkit.experiments.settings import Context, Outcome, TrainingSettings
 from labelkit.metrics.confusion import ConfusionMatrix
 from labelkit.metrics.protocols import rarest_third, sliding_window, summary, whole_image
@@ -35,17 +38,10 @@ class SegmentationSettings(TrainingSettings):
 
 
 @dataclass(frozen=True)
-class Data:
+class Data(Parts):
     """The three parts of a data set, and the labels of its rarest third of classes."""
 
-    train: Any
-    val: Any
-    test: Any
     rarest: tuple[int, ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self.train.classes
 
 
 def load_data(name: str, settings: SegmentationSettings, context: Context) -> Data:
@@ -60,8 +56,8 @@ def load_data(name: str, settings: SegmentationSettings, context: Context) -> Da
 
 @lru_cache(maxsize=4)
 def _load(name: str, height: int | None, width: int | None, images: int, test_images: int, root: Path | None) -> Data:
-    train, val, test = three_parts(name, height, width, images, test_images, root)
-    return Data(train, val, test, tuple(rarest_third(_shares(train))))
+    parts = three_parts(name, height, width, images, test_images, root)
+    return Data(parts.train, parts.val, parts.test, tuple(rarest_third(_shares(parts.train))))
 
 
 def _shares(dataset: Any) -> list[float]:
@@ -95,8 +91,7 @@ def backbone_weights(settings: SegmentationSettings, context: Context) -> dict[s
 
 def fingerprint(name: str, settings: SegmentationSettings, context: Context) -> str:
     """Of the three parts together."""
-    data = load_data(name, settings, context)
-    return joint_fingerprint(data.train, data.val, data.test)
+    return load_data(name, settings, context).fingerprint
 
 
 def augmentation(settings: SegmentationSettings) -> RandomScaleCropFlip:
@@ -108,6 +103,34 @@ def augmentation(settings: SegmentationSettings) -> RandomScaleCropFlip:
         continuous=settings.continuous_scales,
         brightness=settings.brightness,
     )
+
+
+def split_of(data: Data, fraction: Fraction | str, seed: int) -> Split:
+    """Which training images are labelled; images of one group, such as slices of a patient, stay together.
+
+    Args:
+        data: whose training part is split.
+        fraction: share of labelled images (of groups, where there are some), such as "1/8".
+        seed: of the draw.
+    """
+    names, groups = (getattr(data.train, key, None) for key in ("names", "groups"))
+    return labelled_split(class_presence_of(data.train), fraction, seed, names, data.classes, groups)
+
+
+def stream_of(
+    data: Data, indices: Sequence[int], number: int, seed: int, settings: SegmentationSettings, context: Context
+) -> Stream:
+    """Augmented batches of some training images.
+
+    Args:
+        data: whose training part is drawn from.
+        indices: of the images.
+        number: of the stream within its cell, 0 to 2; streams of other numbers draw otherwise.
+        seed: of the cell.
+        settings, context: of the run.
+    """
+    augment = augmentation(settings)
+    return Stream(data.train, indices, settings.batch_size, augment, seed=3 * seed + number, **context.place)
 
 
 def sgd(method: nn.Module, settings: SegmentationSettings) -> torch.optim.SGD:
@@ -129,7 +152,7 @@ def train_and_evaluate(
     *,
     label: str,
     data: Data,
-    split: Mapping[str, Any],
+    split: Split | None,
     settings: SegmentationSettings,
     context: Context,
     seed: int,
@@ -151,7 +174,7 @@ def train_and_evaluate(
         batches: ``batches[step]``.
         label: of the cell, for progress.
         data: the three parts; validation steers nothing but the choice of the second set of weights.
-        split: name, seed and hash of labelled and unlabelled images; empty if all are labelled.
+        split: labelled and unlabelled images; None if all are labelled.
         settings, context: of the run.
         seed: of the draws in training steps (dropout, CutMix masks).
         steps: optimiser steps.
@@ -186,7 +209,7 @@ def train_and_evaluate(
         optimizer=optimizer or sgd(method, settings),
         images_a_step=images_a_step,
         network=network,
-        dataset=parts_of(data.train, data.val, data.test),
+        data=data,
         split=split,
         validate=validate,
         keep_best="val_miou",
@@ -208,8 +231,6 @@ def _evaluate(method, dataset, settings, context, oracle: bool) -> tuple[str, Co
 
 def class_presence_of(dataset: Any) -> np.ndarray:
     """Which class occurs in which training image, (n, C) bool; kept for the next cell."""
-    from labelkit.datasets.splits import class_presence
-
     key = dataset.fingerprint
     if key not in _PRESENCE:
         _PRESENCE[key] = class_presence(dataset)

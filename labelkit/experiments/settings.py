@@ -71,6 +71,11 @@ class Context:
     world_size: int = 1
     on_step: Callable[[str, int, int], None] | None = None
 
+    @property
+    def place(self) -> dict[str, int]:
+        """This process among all, as a :class:`labelkit.datasets.streams.Stream` takes it."""
+        return {"rank": self.rank, "world_size": self.world_size}
+
 
 @dataclass
 class Outcome:

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from labelkit import runs
+from labelkit.datasets.relabelled import Relabelled
 from labelkit.experiments import s4l
-from labelkit.experiments.classification import Data, labels_of, load_data
+from labelkit.experiments.classification import labels_of, load_data
+from labelkit.experiments.data import Parts
 from labelkit.experiments.s4l_training import (
-    Relabelled,
     kernels_decayed,
     pseudo_labels,
     split_of,
@@ -78,7 +79,7 @@ def test_counts_of_labelled_images():
     sizes = np.array([732] + 8 * [1300] + [1680])  # 1,281.2 on average, as in ILSVRC-2012
     train = SimpleNamespace(labels=np.repeat(np.arange(10), sizes), classes=tuple("abcdefghij"))
     for fraction, changes, per_class in (("1/10", {}, 128), ("1/100", {}, 13), ("1/10", {"labelled_per_class": 7}, 7)):
-        split = split_of(Data(train, None, None), fraction, 0, settings(**changes))
+        split = split_of(Parts(train, None, None), fraction, 0, settings(**changes))
         assert np.bincount(train.labels[list(split.labelled)]).tolist() == [per_class] * 10
 
 
@@ -125,7 +126,7 @@ def test_pseudo_labels_keep_the_true_ones_and_count_the_others(tmp_path):
     assert torch.equal(labels[list(split.labelled)], truth[list(split.labelled)])
     assert (labels[list(split.unlabelled)] == 7).all()
     assert right == pytest.approx(float((truth[list(split.unlabelled)] == 7).double().mean()))
-    relabelled = Relabelled(data.train, labels)
+    relabelled = Relabelled(data.train, labels, "label")
     assert len(relabelled) == 40 and int(relabelled[split.unlabelled[0]]["label"]) == 7
 
 
