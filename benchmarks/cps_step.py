@@ -9,8 +9,6 @@ the batch instead of one of the whole. Rounds alternate; the ratio is the median
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 import torch
@@ -20,6 +18,7 @@ from labelkit.methods.cps import CPS
 from labelkit.models.deeplab import DeepLabV3Plus
 from labelkit.models.lesson import LessonNet
 from labelkit.publish.benchmarks import write
+from labelkit.publish.timing import compare
 
 
 def main() -> None:
@@ -59,28 +58,12 @@ def main() -> None:
             cross_entropy(network(images), masks).backward()
         optimizer.step()
 
-    def seconds(step) -> float:
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        step()
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
-
-    for step in (cps_step, two_supervised_steps) * 2:
-        step()
-    times = [(seconds(cps_step), seconds(two_supervised_steps)) for _ in range(args.rounds)]
-    cps, supervised = (statistics.median(side) for side in zip(*times))
-    ratio = statistics.median(a / b for a, b in times)
-    print(f"{args.network}, {args.batch} + {args.batch} images of {args.height} x {args.width}, {args.device}")
-    print(f"{'CPS step':<24} {1e3 * cps:>9.1f} ms")
-    print(f"{'two supervised steps':<24} {1e3 * supervised:>9.1f} ms")
-    print(f"{'ratio':<24} {ratio:>9.3f}")
+    sides = {"cps": ("CPS step", cps_step), "supervised": ("two supervised steps", two_supervised_steps)}
+    title = f"{args.network}, {args.batch} + {args.batch} images of {args.height} x {args.width}, {args.device}"
+    figures = compare(sides, args.rounds, args.device, title)
     if args.json:
         settings = {k: v for k, v in vars(args).items() if k != "json"}
-        result = {"settings": settings, "cps_seconds": cps, "supervised_seconds": supervised, "ratio": ratio}
-        write(args.json, result, args.device, args.threads)
+        write(args.json, {"settings": settings} | figures, args.device, args.threads)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ is the median over rounds.
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 import torch
@@ -18,6 +16,7 @@ import torch
 from labelkit.methods.cyclegan import CycleGAN, SupervisedSegmenter
 from labelkit.models.cyclegan import ImageGenerator, PixelDiscriminator, SegmentationGenerator
 from labelkit.publish.benchmarks import write
+from labelkit.publish.timing import compare
 
 
 def main() -> None:
@@ -51,30 +50,20 @@ def main() -> None:
     batch = {"labelled": {"image": images[0], "mask": masks}, "unlabelled": {"image": images[1]}}
     optimizers = {m: torch.optim.Adam(m.parameters(), lr=2e-4, betas=(0.5, 0.999)) for m in (method, baseline)}
 
-    def seconds(trained: torch.nn.Module) -> float:
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        start = time.perf_counter()
+    def step(trained: torch.nn.Module) -> None:
         optimizers[trained].zero_grad(set_to_none=True)
         trained.training_step(batch)["loss"].backward()
         optimizers[trained].step()
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
 
-    for trained in (method, baseline) * 2:
-        seconds(trained)
-    times = [(seconds(method), seconds(baseline)) for _ in range(args.rounds)]
-    cyclegan, supervised = (statistics.median(side) for side in zip(*times))
-    ratio = statistics.median(a / b for a, b in times)
-    print(f"width {args.generator}, {args.blocks} blocks, {args.batch} + {args.batch} images, {args.device}")
-    print(f"{'CycleGAN step':<24} {1e3 * cyclegan:>9.1f} ms")
-    print(f"{'supervised step':<24} {1e3 * supervised:>9.1f} ms")
-    print(f"{'ratio':<24} {ratio:>9.3f}")
+    sides = {
+        "cyclegan": ("CycleGAN step", lambda: step(method)),
+        "supervised": ("supervised step", lambda: step(baseline)),
+    }
+    title = f"width {args.generator}, {args.blocks} blocks, {args.batch} + {args.batch} images, {args.device}"
+    figures = compare(sides, args.rounds, args.device, title)
     if args.json:
         settings = {k: v for k, v in vars(args).items() if k != "json"}
-        result = {"settings": settings, "cyclegan_seconds": cyclegan, "supervised_seconds": supervised, "ratio": ratio}
-        write(args.json, result, args.device, args.threads)
+        write(args.json, {"settings": settings} | figures, args.device, args.threads)
 
 
 if __name__ == "__main__":

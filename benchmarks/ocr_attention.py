@@ -15,7 +15,6 @@ import os
 import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 
@@ -30,6 +29,7 @@ def measure(kind: str, part: str, args: argparse.Namespace) -> dict:
 
     from labelkit.models.context import PixelSelfAttention
     from labelkit.models.ocr import OCRBlock, attend
+    from labelkit.publish.timing import seconds
 
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
@@ -51,16 +51,10 @@ def measure(kind: str, part: str, args: argparse.Namespace) -> dict:
         return call, [x.requires_grad_() for x in inputs]
 
     def step(call, inputs) -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        start = time.perf_counter()
-        call(*inputs).sum().backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds = time.perf_counter() - start
+        taken = seconds(lambda: call(*inputs).sum().backward(), args.device)
         for x in inputs:
             x.grad = None
-        return seconds
+        return taken
 
     step(*prepare(8))  # libraries load their kernels outside the measurement
     call, inputs = prepare(args.grid)

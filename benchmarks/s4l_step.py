@@ -9,8 +9,6 @@ Rounds alternate; the ratio is the median over rounds.
 """
 
 import argparse
-import statistics
-import time
 from pathlib import Path
 
 import torch
@@ -20,6 +18,7 @@ from labelkit.methods.s4l import S4LRotation, Supervised
 from labelkit.models.lesson_classifier import LessonClassifier
 from labelkit.models.resnet_v2 import ResNet50V2
 from labelkit.publish.benchmarks import write
+from labelkit.publish.timing import compare
 
 
 def main() -> None:
@@ -40,7 +39,7 @@ def main() -> None:
     images = torch.rand(2 * args.batch, 3, args.size, args.size, device=args.device)
     labels = torch.randint(0, args.classes, (2 * args.batch,), device=args.device)
     half = {"image": images[: args.batch], "label": labels[: args.batch]}
-    sides = {
+    methods = {
         "rotation": (
             S4LRotation(build({"classes": args.classes, "rotations": TURNS})),
             {"labelled": half, "unlabelled": {"image": images[args.batch :]}},
@@ -51,43 +50,25 @@ def main() -> None:
         ),
     }
     optimizers = {}
-    for name, (method, _) in sides.items():
+    for name, (method, _) in methods.items():
         method.to(device=args.device, memory_format=torch.channels_last).train()
         optimizers[name] = torch.optim.SGD(method.parameters(), lr=1e-3, momentum=0.9)
 
-    def seconds(name: str) -> float:
-        method, batch = sides[name]
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        start = time.perf_counter()
+    def step(name: str) -> None:
+        method, batch = methods[name]
         optimizers[name].zero_grad(set_to_none=True)
         method.training_step(batch)["loss"].backward()
         optimizers[name].step()
-        if args.device.startswith("cuda"):
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
 
-    for name in ("rotation", "supervised") * 3:
-        seconds(name)
-    times = []
-    for index in range(args.rounds):  # each side comes first in every second round
-        order = ("rotation", "supervised") if index % 2 else ("supervised", "rotation")
-        times.append({name: seconds(name) for name in order})
-    rotation, supervised = (statistics.median(each[name] for each in times) for name in ("rotation", "supervised"))
-    ratio = statistics.median(each["rotation"] / each["supervised"] for each in times)
-    print(f"{args.network}, four rotations of {args.batch} + {args.batch} images of {args.size} pixels, {args.device}")
-    print(f"{'rotation step':<24} {1e3 * rotation:>9.1f} ms")
-    print(f"{'supervised step':<24} {1e3 * supervised:>9.1f} ms")
-    print(f"{'ratio':<24} {ratio:>9.3f}")
+    sides = {
+        "rotation": ("rotation step", lambda: step("rotation")),
+        "supervised": ("supervised step", lambda: step("supervised")),
+    }
+    title = f"{args.network}, four rotations of {args.batch} + {args.batch} images of {args.size} pixels, {args.device}"
+    figures = compare(sides, args.rounds, args.device, title)
     if args.json:
         settings = {k: v for k, v in vars(args).items() if k != "json"}
-        result = {
-            "settings": settings,
-            "rotation_seconds": rotation,
-            "supervised_seconds": supervised,
-            "ratio": ratio,
-        }
-        write(args.json, result, args.device, args.threads)
+        write(args.json, {"settings": settings} | figures, args.device, args.threads)
 
 
 if __name__ == "__main__":

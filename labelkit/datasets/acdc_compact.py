@@ -1,15 +1,14 @@
 """ACDC slices in one file: `acdc_slices_128.npz` beside `splits.json` and `classes.json`."""
 
 import hashlib
-import json
 import zipfile
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from labelkit.datasets.json_files import read_json
 from labelkit.datasets.volumes import Volume
 
 SPLITS = ("train", "val", "test")
@@ -93,7 +92,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 def _part_of_patient(path: Path) -> dict[int, str]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: it was expected to list the patients of train, val and test")
-    splits = _json(path)
+    splits = read_json(path)
     owner: dict[int, str] = {}
     for split in SPLITS:
         if not isinstance(splits, dict) or not isinstance(splits.get(split), list):
@@ -111,7 +110,7 @@ def _part_of_patient(path: Path) -> dict[int, str]:
 def _check_classes(path: Path) -> None:
     if not path.is_file():
         return
-    stated = _json(path)
+    stated = read_json(path)
     try:
         names = {entry["id"]: entry["name"] for entry in stated["classes"]}
     except (KeyError, TypeError):
@@ -119,10 +118,3 @@ def _check_classes(path: Path) -> None:
     for index, name in enumerate(OWNER_NAMES):
         if names.get(index) != name:
             raise ValueError(f"{path} calls class {index} {names.get(index)!r}: {name!r} was expected")
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid JSON ({error})") from None

@@ -5,13 +5,12 @@ Two layouts are read. The original one of the SegNet tutorial has `{train,val,te
 has `images/NAME.jpg`, `labels/NAME.png`, `splits.json` and `classes.json`. In both, label 11 means "unlabelled".
 """
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from labelkit.datasets.images import image_files, image_size, label_table
+from labelkit.datasets.json_files import read_json
 from labelkit.datasets.pairs import Pair, PairedFiles, match_by_stem
 
 CLASSES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
@@ -107,7 +106,7 @@ def find(root: str | Path) -> tuple[Path, str]:
 
 def _compact_pairs(folder: Path, split: str) -> list[Pair]:
     _check_classes(folder / "classes.json")
-    splits = _json(folder / "splits.json")
+    splits = read_json(folder / "splits.json")
     if not isinstance(splits, dict) or not isinstance(splits.get(split), list):
         raise ValueError(f"{folder / 'splits.json'} has no list {split!r}: train, val and test were expected")
     images, labels = image_files(folder / "images"), image_files(folder / "labels")
@@ -148,7 +147,7 @@ def _listed_pairs(folder: Path, listing: Path) -> list[Pair]:
 def _check_classes(path: Path) -> None:
     if not path.is_file():
         return
-    stated = _json(path)
+    stated = read_json(path)
     try:
         names, ignored = {entry["id"]: entry["name"] for entry in stated["classes"]}, stated["ignore_index"]
     except (KeyError, TypeError):
@@ -159,10 +158,3 @@ def _check_classes(path: Path) -> None:
             raise ValueError(f"{path} calls class {index} {names.get(index)!r}: {owner!r} was expected (11 classes)")
     if ignored != UNLABELLED:
         raise ValueError(f"{path} ignores label {ignored!r}: {UNLABELLED} was expected")
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not valid JSON ({error})") from None

@@ -9,17 +9,18 @@ import json
 from pathlib import Path
 
 from labelkit.datasets.checking_labels import check_cifar10, check_ilsvrc2012, recognised
+from labelkit.datasets.checking_tags import check_coco128, check_ecssd, check_magnetic_tile, recognised_tags
 from labelkit.datasets.report import Report
-from labelkit.datasets.seen import Pixels, add_shares, check_manifest, read_all
+from labelkit.datasets.seen import Pixels, add_shares, check_manifest, counted, opened, read_all
 from labelkit.datasets.sources import Entry, find_entry
 
 
 def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """Check a data set.
 
-    CamVid, ACDC, CIFAR-10, and a folder with images/, masks/ or labels/, and classes.json, are read whole: counts,
-    sizes, label values, class shares, broken files, fingerprints. Of ImageNet one image of each class is decoded; of a
-    data set without a reader only the layout is looked at.
+    CamVid, ACDC, CIFAR-10, magnetic tiles, COCO128, ECSSD, and a folder with images/, masks/ or labels/, and
+    classes.json, are read whole: counts, sizes, label values, class shares, tags, broken files, fingerprints. Of
+    ImageNet one image of each class is decoded; of a data set without a reader only the layout is looked at.
 
     Args:
         name_or_path: a name of the catalogue, or a folder.
@@ -38,7 +39,7 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
 
         if layout_of(path):
             return check_acdc(path)
-        if fitting := recognised(path):
+        if fitting := recognised(path) or recognised_tags(path):
             return fitting(path)
         listing = path / "classes.json"
         named = listing.is_file() and '"Sky"' not in listing.read_text(encoding="utf-8", errors="replace")
@@ -52,6 +53,9 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
         "acdc": ("ACDC", check_acdc),
         "cifar10": ("CIFAR-10", check_cifar10),
         "ilsvrc2012": ("ILSVRC 2012", check_ilsvrc2012),
+        "magnetic-tiles": ("magnetic tiles", check_magnetic_tile),
+        "coco128": ("COCO128", check_coco128),
+        "ecssd": ("ECSSD", check_ecssd),
     }
     if known.name not in readers:
         return _check_layout(known, Path(root))
@@ -81,13 +85,10 @@ def check_camvid(root: str | Path) -> Report:
     report, pixels = Report("camvid", folder, layout), Pixels()
     seen: dict[str, str] = {}
     for split, expected in camvid.SPLITS.items():
-        try:
-            dataset = camvid.CamVid(folder, split, cache=False)
-        except (FileNotFoundError, ValueError) as error:
-            report.add(split, str(error), False)
+        dataset = opened(report, split, camvid.CamVid, folder, split, cache=False)
+        if dataset is None:
             continue
-        good = len(dataset) == expected
-        count = f"{len(dataset)} images" if good else f"{len(dataset)} images, {expected} were expected"
+        count, good = counted(len(dataset), [expected], "images")
         report.add(split, f"{count}, fingerprint {dataset.fingerprint}", good)
         report.add_problems(split, read_all(dataset, pixels))
         twice = [name for name in dataset.names if name in seen]
@@ -101,8 +102,7 @@ def check_camvid(root: str | Path) -> Report:
         if not lone:
             report.add("pairs", "every image has its label")
         report.add_problems("pairs", [f"{name} lacks its image or its label" for name in lone])
-    if (folder / "MANIFEST.sha256").is_file():
-        check_manifest(report, folder)
+    check_manifest(report, folder)
     return report
 
 
@@ -122,10 +122,8 @@ def check_acdc(root: str | Path) -> Report:
 
     folder, layout = acdc.find(root)
     report, pixels = Report("acdc", folder, layout), Pixels()
-    try:
-        parts = acdc.parts(folder, "")
-    except (FileNotFoundError, ValueError) as error:
-        report.add("files", str(error), False)
+    parts = opened(report, "files", acdc.parts, folder, "")
+    if parts is None:
         return report
     patients = 0
     for part, dataset in parts.items():
@@ -133,13 +131,10 @@ def check_acdc(root: str | Path) -> Report:
         report.add(part, f"{len(dataset)} slices of {count} patients, fingerprint {dataset.fingerprint}")
         report.add_problems(part, list(dict.fromkeys(read_all(dataset, pixels))))  # one a volume
         patients += count
-    expected = acdc.PATIENTS[layout]
-    count = f"{patients}, {' or '.join(map(str, expected))} were expected"
-    report.add("patients", str(patients) if patients in expected else count, patients in expected)
+    report.add("patients", *counted(patients, acdc.PATIENTS[layout]))
     report.variant = f"{layout}, delivered at {pixels.words()}"
     add_shares(report, acdc.CLASSES, pixels.shares, all_expected=True)
-    if (folder / "MANIFEST.sha256").is_file():
-        check_manifest(report, folder)
+    check_manifest(report, folder)
     return report
 
 
@@ -174,8 +169,7 @@ def check_folder(folder: Path) -> Report:
     report.add_problems("images", read_all(dataset, pixels))
     report.variant = f"images and {masks}, {pixels.words()}"
     add_shares(report, names, pixels.shares, all_expected=False)
-    if (folder / "MANIFEST.sha256").is_file():
-        check_manifest(report, folder)
+    check_manifest(report, folder)
     return report
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from labelkit.datasets.report import Report
-from labelkit.datasets.seen import check_manifest
+from labelkit.datasets.seen import check_manifest, counted, opened
 
 
 def recognised(folder: Path) -> Callable[[Path], Report] | None:
@@ -44,17 +44,14 @@ def check_cifar10(root: str | Path) -> Report:
 
     folder, layout = cifar10.find(root)
     report = Report("cifar10", folder, f"{layout}, 32x32")
-    try:
-        found = cifar10.parts(folder, "")
-    except (FileNotFoundError, ValueError) as error:
-        report.add("files", str(error), False)
+    found = opened(report, "files", cifar10.parts, folder, "")
+    if found is None:
         return report
     for part, dataset in found.items():
         expected = cifar10.COUNTS[part] if layout == "official" else len(dataset)
         _add_part(report, part, dataset, expected)
     report.add("pictures", f"{_shared(found)} occur in two parts, byte for byte")  # the owner's set: nothing to repair
-    if (folder / "MANIFEST.sha256").is_file():
-        check_manifest(report, folder)
+    check_manifest(report, folder)
     return report
 
 
@@ -76,10 +73,8 @@ def check_ilsvrc2012(root: str | Path) -> Report:
 
     folder = ilsvrc2012.find(root)
     report = Report("ilsvrc2012", folder, "class folders")
-    try:
-        found = ilsvrc2012.parts(folder, "")
-    except (FileNotFoundError, ValueError) as error:
-        report.add("folders", str(error), False)
+    found = opened(report, "folders", ilsvrc2012.parts, folder, "")
+    if found is None:
         return report
     for part, dataset in found.items():
         _add_part(report, part, dataset, ilsvrc2012.COUNTS[part])
@@ -94,19 +89,16 @@ def check_ilsvrc2012(root: str | Path) -> Report:
         report.add_problems(part, problems)
     lists = folder / ilsvrc2012.LISTS
     for path in sorted(lists.iterdir()) if lists.is_dir() else ():
-        try:
-            listed = read_list(path, found["train"])
+        listed = opened(report, path.name, read_list, path, found["train"])
+        if listed is not None:
             report.add(path.name, f"{listed.per_class} images of each class, hash {listed.hash}")
-        except (FileNotFoundError, ValueError) as error:
-            report.add(path.name, str(error), False)
     return report
 
 
 def _add_part(report: Report, part: str, dataset: Any, expected: int) -> None:
     counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
     each = f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()} to {counts.max()}"
-    good = len(dataset) == expected
-    count = f"{len(dataset)} images" if good else f"{len(dataset)} images, {expected} were expected"
+    count, good = counted(len(dataset), [expected], "images")
     report.add(part, f"{count}, {each} of each of {len(counts)} classes, fingerprint {dataset.fingerprint}", good)
 
 

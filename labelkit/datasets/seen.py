@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,34 @@ class Pixels:
         """Up to three of the sizes, in words."""
         some = [f"{width}x{height}" for height, width in sorted(self.sizes)[:3]]
         return "no image read" if not some else ", ".join(some) + (" and others" if len(self.sizes) > 3 else "")
+
+
+def opened(report: Report, row: str, reader: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """What a reader gives, or None and a row with what is wrong if it raises FileNotFoundError or ValueError.
+
+    Args:
+        report: receives the row.
+        row: its name.
+        reader: what to call.
+        arguments, named: what to call it with.
+    """
+    try:
+        return reader(*arguments, **named)
+    except (FileNotFoundError, ValueError) as error:
+        report.add(row, str(error), False)
+        return None
+
+
+def counted(number: int, expected: Collection[int], of: str = "") -> tuple[str, bool]:
+    """A count in words, with what was expected where it differs, and whether it is right.
+
+    Args:
+        number: what was counted.
+        expected: the right numbers.
+        of: word behind the number, for example "images".
+    """
+    words, good = f"{number} {of}".strip(), number in expected
+    return (words if good else f"{words}, {' or '.join(map(str, expected))} were expected"), good
 
 
 def read_all(dataset: PairedFiles | VolumeSlices, pixels: Pixels) -> list[str]:
@@ -75,12 +103,14 @@ def add_shares(report: Report, classes: Sequence[str], shares: np.ndarray, all_e
 
 
 def check_manifest(report: Report, folder: Path) -> None:
-    """Compare the files of a folder with its MANIFEST.sha256.
+    """Compare the files of a folder with its MANIFEST.sha256, if it has one.
 
     Args:
         report: receives a row, or one for each file that differs.
-        folder: holds the manifest.
+        folder: may hold the manifest.
     """
+    if not (folder / "MANIFEST.sha256").is_file():
+        return
     problems, count = [], 0
     for line in (folder / "MANIFEST.sha256").read_text(encoding="utf-8", errors="replace").splitlines():
         digest, _, name = line.partition("  ")

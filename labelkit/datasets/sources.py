@@ -206,11 +206,20 @@ ENTRIES = (
         note="A small stand-in for ImageNet in the lesson runs; the compact layout cifar10_subset.npz also works.",
     ),
     Entry(
-        "magnetic-tiles", "Magnetic tile surface defects", ("ficklenet", "group_wsss"),
+        "magnetic-tiles", "Magnetic tile surface defects", ("ficklenet", "group_wsss", "auxsegnet"),
         "Free use with citation of Huang et al.; no formal licence.", "100 MB",
         "https://github.com/abin24/Magnetic-tile-defect-datasets.",
-        ("MT_Blowhole/Imgs/", "MT_Crack/Imgs/", "MT_Free/Imgs/"),
-        note="A small real set with image-level classes for the lesson runs; no paper here reports on it.",
+        ("MT_Blowhole/Imgs/", "MT_Break/Imgs/", "MT_Crack/Imgs/", "MT_Fray/Imgs/", "MT_Uneven/Imgs/", "MT_Free/Imgs/"),
+        reader=True,
+        note="In run files magnetic_tile and magnetic_tile-windows; the compact layout magnetic_tile_240 also works.",
+    ),
+    Entry(
+        "coco128", "COCO128, the first 128 training images of COCO, with the classes of VOC",
+        ("ficklenet", "group_wsss", "auxsegnet"),
+        "Annotations CC BY 4.0; the photographs fall under Flickr's terms of use.", "7 MB",
+        "https://docs.ultralytics.com/datasets/segment/coco128-seg/",
+        ("images/", "labels_voc21/", "splits.json", "image_labels.json"), reader=True,
+        note="The masks are to be drawn from its polygons, large objects first; no paper here reports on it.",
     ),
     Entry(
         "davis2016", "DAVIS 2016, video objects", ("video",), "BSD licence, with citation of Perazzi et al. 2016.",
@@ -218,9 +227,10 @@ ENTRIES = (
         note="A small real set for consistency over time in the lesson runs; no paper here reports on it.",
     ),
     Entry(
-        "ecssd", "ECSSD, saliency", ("auxsegnet",), "Research use with citation of Shi et al. 2016; no formal licence.",
+        "ecssd", "ECSSD, saliency", ("ficklenet", "group_wsss", "auxsegnet"),
+        "Research use with citation of Yan et al. 2013 and Shi et al. 2016; no formal licence.",
         "70 MB", "https://www.cse.cuhk.edu.hk/leojia/projects/hsaliency/dataset.html",
-        ("images/", "ground_truth_mask/"),
-        note="A small real set with saliency masks for the lesson runs.",
+        ("images/", "ground_truth_mask/"), reader=True,
+        note="It trains the saliency network of the lesson runs; the compact layout ecssd_200 also works.",
     ),
 )  # fmt: skip

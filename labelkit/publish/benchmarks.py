@@ -2,8 +2,9 @@
 
 A benchmark is a program in ``benchmarks/`` that prints its figures and writes them with ``--json PATH``, with their
 origin beside them. All of them go to ``build/benchmarks/<name>.json``. A claim of the kind ``measured`` reads a file
-under ``data/results``; with ``--store`` that file is written anew from the benchmark whose name begins with that of
-the paper, as ``ocr_attention`` does for ``ocr``.
+under ``data/results``; with ``--store`` that file is written anew from the benchmarks whose names begin with that of
+the paper, as ``ocr_attention`` does for ``ocr``. Where a paper has several, each writes its figures as a part with a
+name, so that they stand side by side in one file.
 """
 
 from __future__ import annotations
@@ -23,8 +24,15 @@ from labelkit.papers import ROOT, load_papers
 from labelkit.publish.files import write_if_different
 
 
-def write(path: str | Path, figures: dict[str, Any], device: str, threads: int, packages: Iterable[str] = ()) -> None:
-    """Writes the figures of one benchmark with their origin under the key ``provenance``.
+def write(
+    path: str | Path,
+    figures: dict[str, Any],
+    device: str,
+    threads: int,
+    packages: Iterable[str] = (),
+    part: str | None = None,
+) -> None:
+    """Writes the figures of one benchmark with their origin under the key ``provenance``, whole or not at all.
 
     Args:
         path: JSON file; missing folders are made.
@@ -32,6 +40,11 @@ def write(path: str | Path, figures: dict[str, Any], device: str, threads: int, 
         device: ``"cpu"`` or ``"cuda"`` or ``"cuda:<n>"``.
         threads: CPU threads that the benchmark used.
         packages: other packages that it measured.
+        part: key under which the figures and their origin stand, where several benchmarks share a file; the other
+            parts of a file that is there stay. None: the file holds these figures alone.
+
+    Raises:
+        ValueError: ``path`` is there and holds no parts.
     """
     versions = provenance.versions() | {name: importlib.metadata.version(name) for name in packages}
     origin = {
@@ -40,8 +53,25 @@ def write(path: str | Path, figures: dict[str, Any], device: str, threads: int, 
         "device": provenance.device(device, threads, 1),
         "measured": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    text = json.dumps(figures | {"provenance": origin}, indent=1, default=str, allow_nan=False)
-    write_if_different(Path(path), text + "\n")
+    content = figures | {"provenance": origin}
+    if part is not None:
+        content = _parts(Path(path)) | {part: content}
+    write_if_different(Path(path), _text(content))
+
+
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, default=str, allow_nan=False) + "\n"
+
+
+def _parts(path: Path) -> dict[str, Any]:
+    """Parts of a file that several benchmarks share; none where it is not there yet."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not all(isinstance(p, dict) and "provenance" in p for p in content.values()):
+        raise ValueError(f"{path}: expected named parts, each with its provenance; nothing was changed.")
+    return content
 
 
 def _code() -> dict[str, Any]:
@@ -88,7 +118,8 @@ def store(root: Path) -> list[Path]:
         The files that claims read, in the order of papers.
 
     Raises:
-        ValueError: no benchmark of that paper gives all the values that its claims read from a file.
+        ValueError: a value that claims read is in no benchmark of that paper, or in several, or two benchmarks of one
+            file use the same key.
     """
     wanted: dict[tuple[str, str], list[str]] = {}
     for paper in load_papers(root / "data" / "papers").values():
@@ -98,18 +129,34 @@ def store(root: Path) -> list[Path]:
                 values += [measurement.value for measurement in claim.measurements]
     contents = {}
     for (paper, source), values in wanted.items():
-        found = sorted((root / "build" / "benchmarks").glob(f"{paper}_*.json"))
-        texts = [path.read_text(encoding="utf-8") for path in found]
-        fit = [text for text in texts if all(_has(json.loads(text), value) for value in values)]
-        if len(fit) != 1:
-            raise ValueError(
-                f"data/papers/{paper}.yaml: claims read {', '.join(values)} from {source}; expected exactly one "
-                f"build/benchmarks/{paper}_*.json with all of them, found {len(fit)}."
-            )
-        contents[root / source] = fit[0]
-    for path, text in contents.items():
-        write_if_different(path, text)
+        contents[root / source] = _merged(root, paper, source, list(dict.fromkeys(values)))
+    for path, content in contents.items():
+        write_if_different(path, _text(content))
     return list(contents)
+
+
+def _merged(root: Path, paper: str, source: str, values: list[str]) -> dict[str, Any]:
+    """The benchmarks of a paper that hold the values which its claims read from a file, merged by key."""
+    files = sorted((root / "build" / "benchmarks").glob(f"{paper}_*.json"))
+    given = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in files}
+    merged: dict[str, Any] = {}
+    taken: set[str] = set()
+    for value in values:
+        names = [name for name, content in given.items() if _has(content, value)]
+        if len(names) != 1:
+            raise ValueError(
+                f"data/papers/{paper}.yaml: claims read {value} from {source}; expected exactly one "
+                f"build/benchmarks/{paper}_*.json with it, found {len(names)}."
+            )
+        content = given[names[0]]
+        if names[0] not in taken and merged.keys() & content.keys():
+            raise ValueError(
+                f"{source}: two benchmarks have the key {min(merged.keys() & content.keys())!r}; "
+                f"expected {names[0]} to hold a part with a name of its own."
+            )
+        taken.add(names[0])
+        merged |= content
+    return merged
 
 
 def _has(content: Any, dotted: str) -> bool:

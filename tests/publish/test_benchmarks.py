@@ -76,12 +76,50 @@ def test_a_missing_figure_stores_nothing(root, capfd, figures, words):
     assert not (root / "data" / "results").exists()
 
 
+def test_several_benchmarks_of_a_paper_stand_side_by_side(root, capfd):
+    measurements = [{"name": n, "value": f"{n}.ratio", "at_least": 2} for n in ("time", "memory")]
+    sheet = SHEET | {"claims": [SHEET["claims"][0] | {"measurements": measurements}]}
+    (root / "data" / "papers" / "tiny.yaml").write_text(yaml.safe_dump(sheet).replace("'2026-11-22'", "2026-11-22"))
+    for name, ratio in (("time", 3.0), ("memory", 4.0)):
+        text = PROGRAM.format(figures={"ratio": ratio}).replace('"cpu", 1)', f'"cpu", 1, part="{name}")')
+        (root / "benchmarks" / f"tiny_{name}.py").write_text(text)
+    assert benchmarks.main(["--store"]) == 0
+    path = root / "data" / "results" / "tiny" / "benchmarks.json"
+    stored = json.loads(path.read_text())
+    assert {name: part["ratio"] for name, part in stored.items()} == {"time": 3.0, "memory": 4.0}
+    assert all(part["provenance"]["device"]["name"] for part in stored.values())
+
+    benchmarks.write(path, {"ratio": 5.0}, "cpu", 1, part="time")
+    again = json.loads(path.read_text())
+    assert again["time"]["ratio"] == 5.0 and again["memory"] == stored["memory"]
+
+    program(root, "tiny_whole", {"time": {"ratio": 9.0}})
+    (root / "benchmarks" / "tiny_time.py").unlink()
+    (root / "build" / "benchmarks" / "tiny_time.json").unlink()
+    program(root, "tiny_memory", {"time": {"other": 1.0}, "memory": {"ratio": 1.0}})
+    before = path.read_bytes()
+    assert benchmarks.main(["--store"]) == 1
+    assert "two benchmarks have the key" in capfd.readouterr().err
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ['{"ratio": 3.0, "provenance": {}}', '{"time": {"ratio"', "[]"])
+def test_a_part_is_not_written_into_a_file_without_parts(tmp_path, text):
+    path = tmp_path / "benchmarks.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"benchmarks\.json: expected named parts"):
+        benchmarks.write(path, {"ratio": 1.0}, "cpu", 1, part="time")
+    assert path.read_text() == text and list(tmp_path.iterdir()) == [path]
+
+
 def test_stored_files_of_measured_claims_carry_their_origin():
     for paper in load_papers().values():
         for claim in paper.claims:
             if claim.kind == "measured" and (ROOT / claim.source).is_file():
-                origin = json.loads((ROOT / claim.source).read_text(encoding="utf-8"))["provenance"]
-                assert origin["code"]["commit"] and origin["device"]["name"], claim.source
+                content = json.loads((ROOT / claim.source).read_text(encoding="utf-8"))
+                for part in [content] if "provenance" in content else content.values():
+                    origin = part["provenance"]
+                    assert origin["code"]["commit"] and origin["device"]["name"], claim.source
 
 
 def test_every_benchmark_can_write_its_figures():
