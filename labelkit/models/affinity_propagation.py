@@ -70,7 +70,7 @@ def transition(affinity: Tensor, power: float = 1.0) -> Tensor:
 def pixel_affinity(features: Tensor, radius: float | None = None) -> Tensor:
     """Affinity of pixels from features, exp(-mean |f_i - f_j|): 1 where they agree, learnt if the features are.
 
-    AffinityNet's measure [Ahn and Kwak, CVPR 2018; the mean over channels is that of the released code, jiwoon-ahn/psa].
+    AffinityNet's measure [Ahn and Kwak, CVPR 2018; mean over channels as in the released code, jiwoon-ahn/psa].
 
     Args:
         features: (B, K, h, w).
