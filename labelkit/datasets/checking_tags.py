@@ -18,9 +18,9 @@ def recognised_tags(folder: Path) -> Callable[[Path], Report] | None:
     Args:
         folder: what the user gave.
     """
-    from labelkit.datasets import coco128, ecssd, magnetic_tile
+    from labelkit.datasets import coco128, ecssd, magnetic_tile_files
 
-    for module, check in ((magnetic_tile, check_magnetic_tile), (coco128, check_coco128), (ecssd, check_ecssd)):
+    for module, check in ((magnetic_tile_files, check_magnetic_tile), (coco128, check_coco128), (ecssd, check_ecssd)):
         if module.layout_of(folder):
             return check
     return None

@@ -180,13 +180,14 @@ def segment(
     Returns:
         The outcome, with the quality of the seeds under ``<data>/train/pseudo-labels`` and, under the protocol of the
         segmentation, the numbers of grown seeds, ``fixed`` ones, ``growing_gain`` (their difference in mIoU) and
-        ``retrained`` if that stage is asked for.
+        ``retrained`` if that stage is asked for. Weights of the segmentations begin with their name and a dot.
     """
     method.eval()
     generator, stochastic = generator_of(seed, context), method.head.rate > 0
     seeds = tagging.label_all(lambda batch: seeds_of(method, stochastic, batch, generator, settings), data, context)
     metrics = outcome.metrics | {f"{data.train.name}/train/pseudo-labels": tagging.judge_labels(seeds, data)}
     series, split, seconds = dict(outcome.series), outcome.split, outcome.train_seconds
+    weights = dict(outcome.weights)
     tested: dict[str, dict[str, Any]] = {}
     for name in ("grown",) if strong else ("grown", "fixed"):
         network = segmentation_method(len(data.classes), seed, settings, grow=name == "grown")
@@ -194,13 +195,14 @@ def segment(
         tested[name] = found.metrics
         series |= {f"{name}_{key}": values for key, values in found.series.items()}
         split, seconds = found.split or split, seconds + found.train_seconds
+        weights |= {f"{name}.{key}": value for key, value in found.weights.items()}
         if name == "grown" and settings.retrain_steps:
             tested["retrained"] = _retrain(network, f"{label} retrained", data, seed, settings, context).metrics
     for protocol, values in tested["grown"].items():
         others = {name: found[protocol] for name, found in tested.items() if name != "grown"}
         gain = {"growing_gain": values["miou"] - others["fixed"]["miou"]} if "fixed" in others else {}
         metrics[protocol] = values | others | gain
-    return replace(outcome, metrics=metrics, series=series, split=split, train_seconds=seconds)
+    return replace(outcome, metrics=metrics, series=series, split=split, train_seconds=seconds, weights=weights)
 
 
 def segmentation_method(classes: int, seed: int, settings: Any, grow: bool | None = None) -> nn.Module:

@@ -62,18 +62,32 @@ class DSRG(nn.Module):
             full.
         """
         weak = batch["weak"]
-        size = tuple(-(-side // self.stride) for side in weak["image"].shape[-2:])
-        probabilities = floored_softmax(upsample(self.network(weak["image"]), size))  # downwards, here
-        smoothed = self.smooth(probabilities.detach(), weak["image"])
-        seeds = one_hot_seeds(at_size(weak["mask"], size), probabilities.shape[1])
-        if self.grow:
-            seeds = grow_seeds(seeds, smoothed, weak["tags"], self.foreground, self.background)
+        probabilities, smoothed, seeds = self.targets(self.network(weak["image"]), weak)
         terms = {"seed": balanced_seed_loss(probabilities, seeds), "boundary": boundary_loss(probabilities, smoothed)}
         loss = terms["seed"] + terms["boundary"]
         if "strong" in batch:
             terms["full"] = cross_entropy(self.network(batch["strong"]["image"]), batch["strong"]["mask"])
             loss = loss + self.alpha * terms["full"]
         return {"loss": loss, **terms, "grown": (seeds > 0).any(1).float().mean()}
+
+    def targets(self, logits: Tensor, weak: Mapping[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """What the losses compare.
+
+        Args:
+            logits: (B, K, H, W) of the images.
+            weak: image, tags, and seeds as mask.
+
+        Returns:
+            Probabilities, and the two targets, which carry no gradient: what the CRF makes of them, and the seeds after
+            growing; (B, K, h, w) each.
+        """
+        size = tuple(-(-side // self.stride) for side in weak["image"].shape[-2:])
+        probabilities = floored_softmax(upsample(logits, size))  # downwards, here
+        smoothed = self.smooth(probabilities.detach(), weak["image"])
+        seeds = one_hot_seeds(at_size(weak["mask"], size), probabilities.shape[1])
+        if self.grow:
+            seeds = grow_seeds(seeds, smoothed, weak["tags"], self.foreground, self.background)
+        return probabilities, smoothed, seeds
 
     def smooth(self, probabilities: Tensor, images: Tensor) -> Tensor:
         """What the dense CRF makes of probabilities (B, K, h, w), with the images (B, 3, H, W) shrunk to their size.
