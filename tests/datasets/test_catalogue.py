@@ -46,7 +46,7 @@ def test_entries_are_complete_and_distinct():
         "video",
         "isaid",
     }
-    assert len({entry.name for entry in entries()}) == len(entries()) == 19
+    assert len({entry.name for entry in entries()}) == len(entries()) == 20
     assert {paper for entry in entries() for paper in entry.papers} == papers
     assert {"acdc", "camvid"} <= {entry.name for entry in entries() if entry.reader} and entries()[0].reader
     for entry in entries():
