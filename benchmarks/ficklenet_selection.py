@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--total", type=int, default=200, help="draws that are united")
     parser.add_argument("--draws", type=int, default=1, help="draws that are timed, of the forms with a backward pass")
     parser.add_argument("--at-a-time", type=int, default=50, help="draws that lie in memory together")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the results there")
