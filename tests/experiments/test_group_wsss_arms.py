@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cells import context, same_weights, without_time
 
 from labelkit import runs
 from labelkit.datasets.groups import Partners, tags_of
 from labelkit.experiments import group_wsss, group_wsss_maps, tagging
 from labelkit.experiments.group_wsss_maps import final_maps
-from labelkit.experiments.settings import Context
-from labelkit.papers import load_paper
 from labelkit.training import Interrupted
 
 SMALL = {
@@ -37,29 +36,11 @@ def settings(**changes):
     return runs.parse(SMALL | changes)
 
 
-def context(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return Context("cpu", folder, folder, "identity")
-
-
-def without_time(outcome):
-    return {key: value for key, value in vars(outcome).items() if key not in ("train_seconds", "weights")}
-
-
-def same_weights(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 @pytest.mark.parametrize("arm", ["single", "pair", "group-4", "rounds-0", "no-dropout", "random-partners"])
 def test_all_arms_of_a_seed_start_from_one_trunk_and_head(arm):
     first, other = (group_wsss.build(name, 8, settings(), seed=3) for name in ("group", arm))
     for part in ("trunk", "head"):
         assert same_weights(getattr(first, part).state_dict(), getattr(other, part).state_dict())
-
-
-def test_every_arm_of_the_claims_exists():
-    named = {arm for claim in load_paper("group_wsss").claims for c in claim.contrasts for arm in c.weights}
-    assert named <= set(group_wsss.ARMS)
 
 
 def test_arms_see_as_many_images_and_begin_groups_in_one_order(tmp_path):

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from cells import context, same_weights, without_time
 
 from labelkit import runs
 from labelkit.datasets.relabelled import Relabelled
@@ -18,8 +19,6 @@ from labelkit.experiments.s4l_training import (
     split_of,
     warmup_and_steps,
 )
-from labelkit.experiments.settings import Context
-from labelkit.papers import load_paper
 from labelkit.training import Interrupted
 
 SMALL = {
@@ -49,30 +48,12 @@ def settings(**changes):
     return runs.parse(SMALL | changes)
 
 
-def context(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    return Context("cpu", folder, folder, "identity")
-
-
-def without_time(outcome):
-    return {key: value for key, value in vars(outcome).items() if key not in ("train_seconds", "weights")}
-
-
-def same_weights(a, b):
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
-
-
 @pytest.mark.parametrize("arm", ["supervised-1/10", "rotation-none", "exemplar-swapped", "vat-entmin-1/10", "moam-1"])
 def test_all_arms_of_a_seed_start_from_one_body(arm):
     first = s4l.build("rotation-1/10", 20, settings(), seed=3).network
     other = s4l.build(arm, 20, settings(), seed=3).network
     assert same_weights(first.body.state_dict(), other.body.state_dict())
     assert same_weights(first.heads["classes"].state_dict(), other.heads["classes"].state_dict())
-
-
-def test_every_arm_of_the_claims_exists():
-    named = {arm for claim in load_paper("s4l").claims for c in claim.contrasts for arm in c.weights}
-    assert named <= set(s4l.ARMS)
 
 
 def test_counts_of_labelled_images():
