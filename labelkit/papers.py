@@ -122,7 +122,8 @@ class Claim(_Strict):
     """One statement that can turn out wrong.
 
     ``paired`` claims have contrasts over seeds, ``exact`` claims name the test that proves them, ``measured`` claims
-    read numbers from a benchmark's JSON file (``source``, relative to the repository root).
+    read numbers from a benchmark's JSON file (``source``, relative to the repository root). ``data`` names the data that
+    a paired claim is meant for, where it is not meant for all; variants of a name count with it.
     """
 
     id: Text
@@ -130,6 +131,7 @@ class Claim(_Strict):
     where: Text | None = None
     kind: Literal["paired", "exact", "measured"]
     contrasts: list[Contrast] = []
+    data: list[Text] = []
     test: Annotated[str, Field(pattern=r"^tests/[\w/.-]+\.py(::\w+)*$")] | None = None
     source: Text | None = None
     measurements: list[Measurement] = []
@@ -144,8 +146,14 @@ class Claim(_Strict):
                 f"a claim of kind {self.kind} needs {' and '.join(sorted(wanted))} and nothing else of its sort, "
                 f"not {' and '.join(sorted(given)) or 'none of them'}"
             )
+        if self.data and self.kind != "paired":
+            raise ValueError(f"a claim of kind {self.kind} rests on no data; data is for paired claims")
         _refuse_repeats("contrast name", [contrast.name for contrast in self.contrasts])
         return self
+
+    def concerns(self, data: str) -> bool:
+        """Whether the claim is meant for a data set, such as ``objects`` or its variant ``objects-20``."""
+        return not self.data or any(data == name or data.startswith(f"{name}-") for name in self.data)
 
 
 class Published(_Strict):

@@ -111,6 +111,9 @@ def judge(
     if claim.kind == "measured":
         return _judge_measured(claim, Path(root))
     _refuse_duplicates(records)
+    if not claim.concerns(data):
+        effects = tuple(Effect.absent(each.name, "not judged", each.unit, each.bar) for each in claim.contrasts)
+        return Verdict("not judged", effects, f"meant for {' and '.join(claim.data)} alone", claim.id, data)
     here = [r for r in records if r["data"] == data and (run is None or r["run"] == run)]
     judged = [r for r in here if r["budget"] in JUDGED_BUDGETS]
     effects, reasons, protocols = [], [], set()

@@ -147,6 +147,15 @@ def test_a_claim_needs_all_its_contrasts(effects, status):
     assert len(verdict.effects) == 2
 
 
+def test_a_claim_meant_for_some_data_is_judged_on_these_and_their_variants_alone():
+    meant = claim().model_copy(update={"data": ["streets"]})
+    records = arms([0.5, 0.6, 0.7, 0.8, 0.9], [0.4, 0.5, 0.6, 0.7, 0.8])
+    assert judge(meant, records, "streets").status == "supported"
+    elsewhere = judge(meant, [r | {"data": "streetside"} for r in records], "streetside")
+    assert elsewhere.status == "not judged" and elsewhere.reason == "meant for streets alone"
+    assert meant.concerns("streets-sim") and claim().concerns("streetside")
+
+
 def test_what_is_missing_is_named():
     several_claim, records = several(0.1, None)
     assert "no records of a1 on streets" in judge(several_claim, records, "streets").reason

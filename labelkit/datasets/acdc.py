@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from labelkit.datasets import acdc_compact, acdc_nifti
+from labelkit.datasets.locate import locate, sized
 from labelkit.datasets.volumes import VolumeSlices
 
 CLASSES = ("background", "right ventricle", "myocardium", "left ventricle")
@@ -55,7 +56,7 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
             raise ValueError(f"the split {part} of ACDC in {folder} is empty: slices with labels were expected")
     name, share = ("acdc-centre", 0.5) if variant else ("acdc", 1.0)
     return {
-        part: VolumeSlices(f"{name}-{width}x{height}", volumes, CLASSES, PALETTE, LICENCE, height, width, share)
+        part: VolumeSlices(sized(name, height, width), volumes, CLASSES, PALETTE, LICENCE, height, width, share)
         for part, volumes in found.items()
     }
 
@@ -68,22 +69,6 @@ def layout_of(folder: Path) -> str | None:
 
 
 def find(root: str | Path) -> tuple[Path, str]:
-    """Find ACDC in a folder and recognise its layout.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder, and "compact" or "official".
-
-    Raises:
-        FileNotFoundError: neither layout is there; the sentence says what was looked for.
-    """
-    root = Path(root)
-    for folder in (root, *(root / name for name in SUBFOLDERS)):
-        if layout := layout_of(folder):
-            return folder, layout
-    raise FileNotFoundError(
-        f"no ACDC in {root}: either training/patient001/ (and so on), or {COMPACT} with splits.json were expected "
-        f"there or in its folder {', '.join(SUBFOLDERS[:-1])} or {SUBFOLDERS[-1]}"
-    )
+    """ACDC's folder, the given one or a folder below it, and its layout, "compact" or "official"; see `locate`."""
+    expected = f"either training/patient001/ (and so on), or {COMPACT} with splits.json"
+    return locate(root, SUBFOLDERS, layout_of, "ACDC", expected)

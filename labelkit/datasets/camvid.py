@@ -11,7 +11,9 @@ import numpy as np
 
 from labelkit.datasets.images import image_files, image_size, label_table
 from labelkit.datasets.json_files import read_json
+from labelkit.datasets.locate import check_split, locate, sized
 from labelkit.datasets.pairs import Pair, PairedFiles, match_by_stem
+from labelkit.datasets.tagged import compact_layout
 
 CLASSES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
 OWNER_NAMES = tuple("SignSymbol" if name == "sign" else name.capitalize() for name in CLASSES)
@@ -50,8 +52,7 @@ class CamVid(PairedFiles):
         width: int | None = None,
         cache: bool = True,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"CamVid has no split {split!r}: train, val or test was expected")
+        check_split(split, "CamVid")
         folder, layout = find(root)
         self.root, self.split, self.layout = folder, split, layout
         pairs = _compact_pairs(folder, split) if layout == "compact" else _original_pairs(folder, split)
@@ -59,7 +60,7 @@ class CamVid(PairedFiles):
             raise ValueError(f"the split {split} of CamVid in {folder} is empty: images with labels were expected")
         rows, columns = (height, width) if height and width else image_size(pairs[0].image)
         super().__init__(
-            name=f"camvid-{columns}x{rows}", pairs=pairs, classes=CLASSES, palette=PALETTE, licence=LICENCE,
+            name=sized("camvid", rows, columns), pairs=pairs, classes=CLASSES, palette=PALETTE, licence=LICENCE,
             table=label_table(range(len(CLASSES)), (UNLABELLED, 255)), height=height, width=width, cache=cache,
         )  # fmt: skip
 
@@ -80,28 +81,18 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
     return {part: CamVid(root, part, height, width) for part in SPLITS}
 
 
+def layout_of(folder: Path) -> str | None:
+    """ "compact", "original", or None if the folder is not CamVid."""
+    if compact_layout(folder):
+        return "compact"
+    both = any((folder / split).is_dir() and (folder / f"{split}annot").is_dir() for split in SPLITS)
+    return "original" if both else None
+
+
 def find(root: str | Path) -> tuple[Path, str]:
-    """Find CamVid in a folder and recognise its layout.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder, and "compact" or "original".
-
-    Raises:
-        FileNotFoundError: neither layout is there; the sentence says what was looked for.
-    """
-    root = Path(root)
-    for folder in (root, *(root / name for name in SUBFOLDERS)):
-        if (folder / "images").is_dir() and (folder / "labels").is_dir() and (folder / "splits.json").is_file():
-            return folder, "compact"
-        if any((folder / split).is_dir() and (folder / f"{split}annot").is_dir() for split in SPLITS):
-            return folder, "original"
-    raise FileNotFoundError(
-        f"no CamVid in {root}: either images/, labels/ and splits.json, or train/ and trainannot/ (and so on) "
-        f"were expected there or in its folder {', '.join(SUBFOLDERS[:-1])} or {SUBFOLDERS[-1]}"
-    )
+    """CamVid's folder, the given one or a folder below it, and its layout, "compact" or "original"; see `locate`."""
+    expected = "either images/, labels/ and splits.json, or train/ and trainannot/ (and so on)"
+    return locate(root, SUBFOLDERS, layout_of, "CamVid", expected)
 
 
 def _compact_pairs(folder: Path, split: str) -> list[Pair]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from labelkit.datasets.images import label_table
+from labelkit.datasets.locate import check_split, locate, sized
 from labelkit.datasets.tagged import (
     SPLITS,
     TaggedFiles,
@@ -61,8 +62,7 @@ class Coco128(TaggedFiles):
         width: int | None = None,
         cache: bool = True,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"COCO128 has no split {split!r}: train, val or test was expected")
+        check_split(split, "COCO128")
         self.root, self.split = find(root), split
         names = compact_names(self.root)
         stated = read_tags(self.root / "image_labels.json", [*names["train"], *names["val"]], range(1, 81))
@@ -70,7 +70,7 @@ class Coco128(TaggedFiles):
         tags = {name: {ours[label] for label in labels if label in ours} for name, labels in stated.items()}
         names = {key: [name for name in listed if name not in UNANNOTATED] for key, listed in names.items()}
         super().__init__(
-            name=f"coco128-{width}x{height}" if height and width else "coco128",
+            name=sized("coco128", height, width),
             pairs=compact_pairs(self.root, part_of(names, split), LABELS), classes=CLASSES, palette=PALETTE,
             licence=LICENCE, table=label_table(range(len(CLASSES)), (255,)), tags=tags,
             height=height, width=width, cache=cache,
@@ -99,22 +99,6 @@ def layout_of(folder: Path) -> str | None:
 
 
 def find(root: str | Path) -> Path:
-    """Find COCO128 in a folder.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder.
-
-    Raises:
-        FileNotFoundError: it is not there; the sentence says what was looked for.
-    """
-    root = Path(root)
-    for folder in (root, *(root / name for name in SUBFOLDERS)):
-        if layout_of(folder):
-            return folder
-    raise FileNotFoundError(
-        f"no COCO128 in {root}: images/, {LABELS}/, splits.json and image_labels.json were expected there or in its "
-        f"folder {' or '.join(SUBFOLDERS)}"
-    )
+    """COCO128's folder: the given one or a folder below it; see `locate`."""
+    expected = f"images/, {LABELS}/, splits.json and image_labels.json"
+    return locate(root, SUBFOLDERS, layout_of, "COCO128", expected)[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from labelkit.datasets.images import label_table
+from labelkit.datasets.locate import check_split, locate, sized
 from labelkit.datasets.pairs import match_by_stem
 from labelkit.datasets.tagged import SPLITS, TaggedFiles, compact_layout, compact_names, compact_pairs, one_in, part_of
 
@@ -43,8 +44,7 @@ class Ecssd(TaggedFiles):
         width: int | None = None,
         cache: bool = True,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"ECSSD has no split {split!r}: train, val or test was expected")
+        check_split(split, "ECSSD")
         self.root, self.layout = find(root)
         self.split = split
         owner = self.layout == "official"
@@ -56,7 +56,7 @@ class Ecssd(TaggedFiles):
         else:
             chosen = compact_pairs(self.root, part_of(compact_names(self.root), split))
         super().__init__(
-            name=f"ecssd-{width}x{height}" if height and width else "ecssd",
+            name=sized("ecssd", height, width),
             pairs=chosen, classes=CLASSES, palette=PALETTE, licence=LICENCE,
             table=label_table((0, 255) if owner else (0, 1), ()), height=height, width=width, cache=cache,
         )  # fmt: skip
@@ -88,22 +88,6 @@ def layout_of(folder: Path) -> str | None:
 
 
 def find(root: str | Path) -> tuple[Path, str]:
-    """Find ECSSD in a folder and recognise its layout.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder, and "official" or "compact".
-
-    Raises:
-        FileNotFoundError: neither layout is there; the sentence says what was looked for.
-    """
-    root = Path(root)
-    for folder in (root, *(root / name for name in SUBFOLDERS)):
-        if layout := layout_of(folder):
-            return folder, layout
-    raise FileNotFoundError(
-        f"no ECSSD in {root}: images/ and ground_truth_mask/, or images/, labels/, splits.json and classes.json, were "
-        f"expected there or in its folder {', '.join(SUBFOLDERS[:-1])} or {SUBFOLDERS[-1]}"
-    )
+    """ECSSD's folder, the given one or a folder below it, and its layout, "official" or "compact"; see `locate`."""
+    expected = "images/ and ground_truth_mask/, or images/, labels/, splits.json and classes.json,"
+    return locate(root, SUBFOLDERS, layout_of, "ECSSD", expected)

@@ -10,20 +10,22 @@ here divide tiles, by a hash of their names. Of each class, tiles with one image
 one in eight of the other images for validation. The lists in the compact layout's `splits.json` are joined for this.
 
 Many defects are a few pixels wide, and little of them is left when a whole tile is shrunk to the size of a lesson. The
-variant "windows" therefore delivers one fixed square window of each tile. This is our construction, not the owner's.
+variant "windows" therefore delivers one fixed square window of each tile; "even" takes the difference of exposures
+between photographs out of these windows, too. Both are our constructions, not the owner's.
 """
 
 import hashlib
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 
 from labelkit.datasets.images import label_table, read_label, resize_image, resize_label
+from labelkit.datasets.locate import check_split, sized
 from labelkit.datasets.magnetic_tile_files import find, folder_label, names_of_part, read_layout, tiles
 from labelkit.datasets.pairs import Pair
 from labelkit.datasets.tagged import SPLITS, TaggedFiles
-from labelkit.datasets.tile_windows import PLACES, WINDOW, window
+from labelkit.datasets.tile_windows import EVEN, PLACES, WINDOW, even_exposure, window
 
 CLASSES = ("background", "blowhole", "break", "crack", "fray", "uneven")
 PALETTE = np.array(
@@ -54,15 +56,14 @@ class MagneticTile(TaggedFiles):
         width: int | None = None,
         cache: bool = True,
     ) -> None:
-        if split not in SPLITS:
-            raise ValueError(f"magnetic tiles have no split {split!r}: train, val or test was expected")
+        check_split(split, "the data set of magnetic tiles")
         self.root, self.layout = find(root)
         self.split = split
         pairs, tags = read_layout(self.root, self.layout)
         chosen, tile = names_of_part(tags, split), tiles(pairs)
         self.groups = tuple(tile[name] for name in chosen)
         super().__init__(
-            name=_sized("magnetic_tile", height, width), pairs=[pairs[name] for name in chosen],
+            name=sized("magnetic_tile", height, width), pairs=[pairs[name] for name in chosen],
             classes=CLASSES, palette=PALETTE, licence=LICENCE,
             table=label_table(range(len(CLASSES)), (255,)), tags=tags, height=height, width=width, cache=cache,
         )  # fmt: skip
@@ -80,6 +81,7 @@ class TileWindows(MagneticTile):
     Args:
         root, split, cache: see `MagneticTile`.
         height, width: size in pixels to which windows are resized; None delivers them as they are cut.
+        even: bring every window to one mean and one spread of grey, see `even_exposure`.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class TileWindows(MagneticTile):
         height: int | None = None,
         width: int | None = None,
         cache: bool = True,
+        even: bool = False,
     ) -> None:
         super().__init__(root, split, cache=cache)  # whole tiles, from which windows are cut
-        self.name = _sized("magnetic_tile-windows", height, width)
+        self.even = even
+        self.name = sized(f"magnetic_tile-{'even' if even else 'windows'}", height, width)
         self._size = (height, width) if height and width else None
 
     def mask(self, index: int) -> np.ndarray:
@@ -101,7 +105,7 @@ class TileWindows(MagneticTile):
     @cached_property
     def fingerprint(self) -> str:
         """As that of the tiles, and of the rule and the size of the windows."""
-        key = (super().fingerprint, "windows 1", WINDOW, PLACES, self._size)
+        key = (super().fingerprint, "windows 1", WINDOW, PLACES, self._size, *(("even 1", *EVEN) if self.even else ()))
         return hashlib.sha256(repr(key).encode()).hexdigest()[:16]
 
     def _read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
@@ -110,27 +114,25 @@ class TileWindows(MagneticTile):
         image, mask = image[top : top + side, left : left + side], mask[top : top + side, left : left + side]
         if self._size:
             image, mask = resize_image(image, *self._size), resize_label(mask, *self._size)
+        if self.even:
+            image = even_exposure(image)
         return np.ascontiguousarray(image), np.ascontiguousarray(mask)
 
 
 def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, MagneticTile]:
-    """The three parts of a run file's ``magnetic_tile`` or ``magnetic_tile-windows``.
+    """The three parts of a run file's ``magnetic_tile``, ``magnetic_tile-windows`` or ``magnetic_tile-even``.
 
     Args:
         root: see `MagneticTile`.
-        variant: "" for whole tiles, "windows" for one window of each, see `tile_windows.window`.
+        variant: "" for whole tiles, "windows" for one window of each, see `tile_windows.window`, "even" for the same
+            windows at one exposure, see `tile_windows.even_exposure`.
         height, width: delivered size in pixels; None delivers the size of the files or windows.
 
     Raises:
         ValueError: another variant is asked for.
     """
-    readers = {"": MagneticTile, "windows": TileWindows}
+    readers = {"": MagneticTile, "windows": TileWindows, "even": partial(TileWindows, even=True)}
     if variant not in readers:
-        raise ValueError(
-            f"magnetic tiles have no variant {variant!r}: the name magnetic_tile or magnetic_tile-windows was expected"
-        )
+        names = "the name magnetic_tile, magnetic_tile-windows or magnetic_tile-even"
+        raise ValueError(f"magnetic tiles have no variant {variant!r}: {names} was expected")
     return {part: readers[variant](root, part, height, width) for part in SPLITS}
-
-
-def _sized(name: str, height: int | None, width: int | None) -> str:
-    return f"{name}-{width}x{height}" if height and width else name

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from labelkit.datasets.locate import locate
 from labelkit.datasets.pairs import Pair
 from labelkit.datasets.tagged import compact_layout, compact_names, compact_pairs, one_in, part_of, read_tags
 
@@ -24,25 +25,10 @@ def layout_of(folder: Path) -> str | None:
 
 
 def find(root: str | Path) -> tuple[Path, str]:
-    """Find the magnetic tiles in a folder and recognise their layout.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder, and "official" or "compact".
-
-    Raises:
-        FileNotFoundError: neither layout is there; the sentence says what was looked for.
-    """
-    root = Path(root)
-    for folder in (root, *(root / name for name in SUBFOLDERS)):
-        if layout := layout_of(folder):
-            return folder, layout
-    raise FileNotFoundError(
-        f"no magnetic tiles in {root}: {FOLDERS[0]}/Imgs/ to {FOLDERS[-1]}/Imgs/, or images/, labels/, splits.json, "
-        f"image_labels.json and classes.json, were expected there or in its folder {' or '.join(SUBFOLDERS[:2])}"
-    )
+    """The tiles' folder, the given one or a folder below it, and its layout, "official" or "compact"; see `locate`."""
+    official = f"{FOLDERS[0]}/Imgs/ to {FOLDERS[-1]}/Imgs/"
+    expected = f"{official}, or images/, labels/, splits.json, image_labels.json and classes.json,"
+    return locate(root, SUBFOLDERS, layout_of, "magnetic tiles", expected, named=2)
 
 
 def tiles(names: Iterable[str]) -> dict[str, str]:

@@ -1,10 +1,11 @@
-"""One fixed square window of a tile, so that a small defect is more than a pixel at the size of a lesson."""
+"""One fixed square window of a tile, so that a small defect is more than a pixel in a lesson; and its exposure."""
 
 import hashlib
 
 import numpy as np
 
 WINDOW = 0.4  # side of a window, in longest sides of the tile: 96 pixels where that is 240
+EVEN = (127.5, 51.0)  # mean and spread of grey values of a window at even exposure
 PLACES = 16  # windows drawn for a tile with a defect; the one that shows most of the defect is taken
 
 
@@ -45,6 +46,20 @@ def window(mask: np.ndarray, name: str) -> tuple[int, int, int]:
         if shown > best:
             best, place = shown, (top, left)
     return *place, side
+
+
+def even_exposure(image: np.ndarray) -> np.ndarray:
+    """Bring a window to one mean and one spread of grey values; the owner photographed tiles at several exposures.
+
+    Args:
+        image: (H, W, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8: mean 127.5 and standard deviation 51, cut off at 0 and 255; a window of one grey stays flat.
+    """
+    values = image.astype(np.float64)
+    even = (values - values.mean()) * (EVEN[1] / max(values.std(), 1.0)) + EVEN[0]
+    return np.clip(np.rint(even), 0, 255).astype(np.uint8)
 
 
 def _lots(name: str, number: int) -> list[float]:

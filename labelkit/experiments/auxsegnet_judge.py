@@ -1,11 +1,15 @@
-"""What a trained AuxSegNet is worth beyond its plain test: maps spread by other matrices, and post-processing."""
+"""What a trained AuxSegNet is worth: all that a record holds, maps spread by other matrices, post-processing."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from labelkit.experiments.settings import Context
+from labelkit.experiments import auxsegnet_cell as cell
+from labelkit.experiments import auxsegnet_stages as stages
+from labelkit.experiments.auxsegnet_settings import Arm, Settings
+from labelkit.experiments.settings import Context, Outcome
 from labelkit.experiments.tagging import TagData, in_batches, parts_of
 from labelkit.methods.auxsegnet import (
     PROPAGATIONS,
@@ -17,7 +21,7 @@ from labelkit.methods.auxsegnet import (
     updated_saliency,
 )
 from labelkit.metrics.confusion import ConfusionMatrix
-from labelkit.metrics.protocols import whole_image
+from labelkit.metrics.protocols import summary, whole_image
 from labelkit.pseudo_labels.activation_maps import resize_maps
 from labelkit.pseudo_labels.map_quality import LabelQuality, MapQuality
 from labelkit.pseudo_labels.saliency_fusion import fuse
@@ -67,7 +71,7 @@ def judge_propagation(
 
 
 @torch.no_grad()
-def postprocessed(method: AuxSegNet, dataset: Any, settings: Any, context: Context) -> ConfusionMatrix:
+def postprocessed(method: AuxSegNet, dataset: Any, settings: Settings, context: Context) -> ConfusionMatrix:
     """Test with several sizes of each image, probabilities averaged, and a dense CRF if the run file asks for it.
 
     The paper reports its headline so; which sizes it takes was not found, the run file names ours.
@@ -85,3 +89,45 @@ def postprocessed(method: AuxSegNet, dataset: Any, settings: Any, context: Conte
         return segmentation_crf(images, probabilities, settings.crf_scale)
 
     return whole_image(predict, dataset, device=context.device)
+
+
+def judge_all(
+    chosen: Arm,
+    ends: list[Outcome],
+    found: list[dict[str, Any]],
+    tagged: Outcome,
+    method: AuxSegNet,
+    parts: TagData,
+    settings: Settings,
+    context: Context,
+    seed: int,
+) -> Outcome:
+    """What a cell found: tags, maps, labels of each stage, and the segmentation with and without refinement.
+
+    ``ends`` and ``found`` are the outcomes of the stages and the quality of the labels that they learnt from.
+    """
+    name, test = parts.train.name, f"{parts.test.name}/test"
+    protocol = next(key for key in ends[-1].metrics if key.startswith(test) and not key.endswith("/best-on-val"))
+    quality = found[0] | stages.by_stage(found, ("miou", "precision", "recall", "coverage", "saliency_iou"))
+    metrics = {
+        **{key: value for key, value in tagged.metrics.items() if not key.endswith("/best-on-val")},
+        f"{name}/train/pseudo-labels": found[0],
+        **ends[-1].metrics,
+    }
+    if chosen.stages:
+        metrics[f"{name}/train/pseudo-labels-by-stage"] = quality
+        metrics[f"{test}/by-stage"] = stages.by_stage([end.metrics[protocol] for end in ends], ["miou"])
+    with torch.no_grad():
+        if chosen.affinity != "none":
+            plain = whole_image(method.predict_unrefined, parts.test, device=context.device)
+            values = summary(plain, parts.classes, parts.rarest)
+            metrics[f"{test}/whole-image-unrefined"] = values
+            metrics[f"{test}/refinement"] = {"miou_gain": metrics[protocol]["miou"] - values["miou"]}
+        if chosen.affinity == "cross-task" and chosen.both and not chosen.stages and not settings.native_size:
+            smooth = cell.crf_of(settings)
+            metrics[f"{name}/train/propagation"] = judge_propagation(method, parts, smooth, context, seed)
+        if settings.test_scales:
+            confusion = postprocessed(method, parts.test, settings, context)
+            metrics[f"{test}/whole-image-postprocessed"] = summary(confusion, parts.classes, parts.rarest)
+    whole = stages.joined(ends)
+    return replace(whole, metrics=metrics, train_seconds=tagged.train_seconds + whole.train_seconds)

@@ -17,7 +17,7 @@ from labelkit.experiments.tagging import TagData, TagSettings, fingerprint, prep
 from labelkit.methods.ficklenet import FickleNet
 from labelkit.models.stochastic_selection import StochasticSelection
 
-__all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "prepare", "run"]
+__all__ = ["ARMS", "Arm", "Settings", "build", "classify", "fingerprint", "prepare", "run"]
 
 
 class Settings(TagSettings):
@@ -68,7 +68,7 @@ class Settings(TagSettings):
 
     @model_validator(mode="after")
     def _weights_that_exist(self) -> Self:
-        if self.pretraining == "sim" or (self.pretraining == "imagenet" and self.network == "lesson"):
+        if self.pretraining not in ("none", "objects" if self.network == "lesson" else "imagenet"):
             raise ValueError(f"pretraining is {self.pretraining!r}, which the network {self.network!r} does not have")
         return self
 
@@ -143,7 +143,18 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     label = f"{data} {arm} seed {seed}"
     if chosen.supervised:
         return _supervised(label, parts, seed, settings, context)
+    outcome, method = classify(arm, label, parts, seed, settings, context)
+    if not chosen.segment:
+        return outcome
+    return stages.segment(outcome, method, chosen.strong, label, parts, seed, settings, context)
+
+
+def classify(
+    arm: str, label: str, parts: TagData, seed: int, settings: Settings, context: Context
+) -> tuple[Outcome, FickleNet]:
+    """Train the classifier of a cell and judge its maps."""
     method = build(arm, len(parts.foreground), settings, seed)
+    parts.start(method.trunk)
     outcome = tagging.train_tagger(
         method,
         segmentation.stream_of(parts, range(len(parts.train)), 0, seed, settings, context),
@@ -157,17 +168,14 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         optimizer=optimizer(method, settings),
         schedule=stages.stepped(0.5, settings.halve_every),
     )
-    maps = {f"{parts.train.name}/train/maps": stages.judge(method, chosen.rate, parts, seed, settings, context)}
-    outcome = replace(outcome, metrics=outcome.metrics | maps)
-    if not chosen.segment:
-        return outcome
-    return stages.segment(outcome, method, chosen.strong, label, parts, seed, settings, context)
+    maps = {f"{parts.train.name}/train/maps": stages.judge(method, ARMS[arm].rate, parts, seed, settings, context)}
+    return replace(outcome, metrics=outcome.metrics | maps), method
 
 
 def _supervised(label: str, parts: TagData, seed: int, settings: Settings, context: Context) -> Outcome:
     """The network that is given the masks, for as many steps as the classifiers train; judged as a map of 0 and 1."""
     here = settings.model_copy(update={"segmentation_steps": settings.steps})
-    method = stages.segmentation_method(len(parts.classes), seed, here)
+    method = stages.segmentation_method(len(parts.classes), seed, here, backbone=parts.backbone)
     outcome = tagging.train_segmentation(
         None, label=label, data=parts, settings=here, context=context, seed=seed, method=method
     )

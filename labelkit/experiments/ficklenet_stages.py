@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from labelkit.datasets.streams import Joined
 from labelkit.experiments import segmentation, tagging
+from labelkit.experiments.object_pretraining import Weights
 from labelkit.experiments.segmentation import Data
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.experiments.tagging import TagData
@@ -190,7 +191,7 @@ def segment(
     weights = dict(outcome.weights)
     tested: dict[str, dict[str, Any]] = {}
     for name in ("grown",) if strong else ("grown", "fixed"):
-        network = segmentation_method(len(data.classes), seed, settings, grow=name == "grown")
+        network = segmentation_method(len(data.classes), seed, settings, name == "grown", data.backbone)
         found = _train(network, seeds, strong, f"{label} {name}", name, data, seed, settings, context)
         tested[name] = found.metrics
         series |= {f"{name}_{key}": values for key, values in found.series.items()}
@@ -205,7 +206,9 @@ def segment(
     return replace(outcome, metrics=metrics, series=series, split=split, train_seconds=seconds, weights=weights)
 
 
-def segmentation_method(classes: int, seed: int, settings: Any, grow: bool | None = None) -> nn.Module:
+def segmentation_method(
+    classes: int, seed: int, settings: Any, grow: bool | None = None, backbone: Weights | None = None
+) -> nn.Module:
     """DSRG, or plain supervised training if ``grow`` is None; one seed gives every arm the same first weights."""
     torch.manual_seed(seed)
     pretrained = settings.pretraining == "imagenet"
@@ -213,6 +216,8 @@ def segmentation_method(classes: int, seed: int, settings: Any, grow: bool | Non
         from labelkit.models.lesson import LessonNet
 
         network: nn.Module = initialise_head(LessonNet(classes), 2 * seed)
+        if backbone is not None:
+            network.backbone.load_state_dict(backbone)
     elif settings.segmentation_network == "deeplab-vgg16":
         from labelkit.models.deeplab_vgg import DeepLabVGG
 
@@ -295,7 +300,7 @@ def _retrain(method: DSRG, label: str, data: TagData, seed: int, settings: Any, 
             "segmentation_learning_rate": settings.retrain_learning_rate,
         }
     )
-    plain = segmentation_method(len(data.classes), seed, here)
+    plain = segmentation_method(len(data.classes), seed, here, backbone=data.backbone)
     return tagging.train_segmentation(
         labels, label=label, data=data, settings=here, context=context, seed=seed, stage="retrained", method=plain
     )

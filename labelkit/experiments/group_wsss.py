@@ -87,9 +87,11 @@ def classify(arm: str, data: str, seed: int, settings: Settings, context: Contex
     tags = tags_of(parts.train)
     partners = Partners(tags, ARMS[arm].partners, untagged=True)
     network = build(arm, len(parts.foreground), settings, seed)
+    parts.start(network.trunk)
+    warm_seconds = 0.0
     if settings.warm_steps:
         singles = batches("single", parts, partners, settings, seed, context, number=1)
-        warm_start(network, singles, parts.fingerprint, settings, context, seed)
+        warm_seconds = warm_start(network, singles, parts.fingerprint, settings, context, seed)
     epoch = -(-len(tags) // settings.batch_size)
     steps = settings.steps
     collection = Collection(
@@ -117,7 +119,8 @@ def classify(arm: str, data: str, seed: int, settings: Settings, context: Contex
     found, labels = judge(method, parts, partners, ARMS[arm].group_size, seed, context)
     # The accumulated maps of the whole training part would take more room beside a record than the network.
     weights = {name: value for name, value in outcome.weights.items() if not name.startswith("collection.")}
-    return replace(outcome, metrics=outcome.metrics | found, weights=weights), labels
+    seconds = warm_seconds + outcome.train_seconds
+    return replace(outcome, metrics=outcome.metrics | found, weights=weights, train_seconds=seconds), labels
 
 
 def _map_size(network: GroupNetwork, settings: Settings) -> tuple[int, int]:

@@ -67,8 +67,8 @@ def judge(
             qualities.setdefault(kind, MapQuality(classes)).update(full[kind].cpu(), *truth)
         grown = resize_maps(kept.of(batch["index"]).float(), size)
         accumulated.update(normalise(grown, tags).cpu(), *truth)
-        labels.append(_composed(grown, batch))
-        last_labels.append(_composed(full["mean"], batch))
+        labels.append(composed(grown, batch))
+        last_labels.append(composed(full["mean"], batch))
     found = _summary(qualities["mean"])
     by = {kind: quality.summary()["miou_best"] for kind, quality in qualities.items()}
     found |= {"miou_by": by} | {f"mean_over_{kind}": by["mean"] - by[kind] for kind in ("first", "last")}
@@ -88,7 +88,7 @@ def _summary(quality: MapQuality) -> dict[str, Any]:
     return quality.summary() | {"recall_at_precision_50": float(recall.max()) if len(recall) else 0.0}
 
 
-def _composed(maps: Tensor, batch: dict[str, Any]) -> Tensor:
+def composed(maps: Tensor, batch: dict[str, Any]) -> Tensor:
     """Pseudo labels (B, H, W) uint8 of a batch, on the CPU. An image without any tag is background throughout: its tags
     say so (ours; the rule by itself, made for images that all have tags, would give it no label)."""
     labels = compose(maps, batch["saliency"], batch["tags"])

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from labelkit.experiments import segmentation
 from labelkit.experiments.group_wsss_settings import ALL_ARMS, Settings
@@ -51,7 +51,7 @@ def _trunk(settings: Settings) -> nn.Module:
 
 def warm_start(
     network: GroupNetwork, batches: Any, fingerprint: str, settings: Settings, context: Context, seed: int
-) -> None:
+) -> float:
     """Train trunk and head on single images, or read what another arm trained; in place.
 
     The paper starts from a network that knows ImageNet. From random weights the maps say nothing for long, and so the
@@ -63,6 +63,9 @@ def warm_start(
         fingerprint: of the data.
         settings, context: of the run.
         seed: of the cell.
+
+    Returns:
+        The seconds that this training took, by whichever arm.
     """
     kept = settings.model_dump(exclude=NOT_SHARED)
     digest = hashlib.sha256(json.dumps([kept, fingerprint, seed], sort_keys=True).encode()).hexdigest()[:16]
@@ -70,7 +73,7 @@ def warm_start(
     if not path.exists():
         method = SingleImage(network)
         torch.manual_seed(seed)
-        train(
+        history = train(
             method,
             batches,
             steps=settings.warm_steps,
@@ -84,9 +87,10 @@ def warm_start(
             identity=f"{context.identity}/start",
         )
         state = {key: value.cpu() for key, value in network.state_dict().items() if not key.startswith("graph.")}
-        write_whole(path, lambda partial: torch.save(state, partial))
-    state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    network.cpu().load_state_dict(network.state_dict() | state)
+        write_whole(path, lambda partial: torch.save({"weights": state, "seconds": history.seconds}, partial))
+    start: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    network.cpu().load_state_dict(network.state_dict() | start["weights"])
+    return start["seconds"]
 
 
 def optimizer(method: nn.Module, settings: Settings) -> torch.optim.Optimizer | None:

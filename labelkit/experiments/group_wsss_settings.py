@@ -33,8 +33,10 @@ class Settings(TagSettings):
     def _fit_together(self) -> Self:
         if self.scales != [1.0]:
             raise ValueError("scales act on no arm: maps that accumulate over epochs must lie on their image")
-        if self.pretraining not in (("none",) if self.network == "lesson" else ("none", "imagenet")):
+        if self.pretraining not in ("none", "objects" if self.network == "lesson" else "imagenet"):
             raise ValueError(f"pretraining is {self.pretraining!r}, which the network {self.network!r} does not have")
+        if self.pretraining == "objects" and self.network_width != 16:
+            raise ValueError(f"network_width is {self.network_width}; pretraining 'objects' has a trunk of width 16")
         for name in self.arms:
             size = ALL_ARMS[name].group_size if name in ALL_ARMS else 1
             if self.batch_size % size:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from labelkit.datasets.splits import Split
+from labelkit.datasets.splits import Split, refuse_overlap
 from labelkit.datasets.streams import Augment, Joined, Stream
 from labelkit.experiments import segmentation
 from labelkit.experiments.labelling import Labelling, label_folder, make_labels, predict_share
@@ -92,14 +92,16 @@ def train_rounds(
         ``<data>/unlabelled/pseudo-labels-round-<k>``.
 
     Raises:
-        ValueError: ``restart`` is unknown, the first round has a labelling, or an unlabelled image is also used for
-            validation or testing.
+        ValueError: ``restart`` is unknown, the first round has a labelling, or a training image, labelled or not, is
+            also used for validation or testing.
     """
     if restart not in ("resume", "weights"):
         raise ValueError(f"restart is {restart!r}; expected 'resume' or 'weights'")
     if rounds[0].labelling is not None:
         raise ValueError("round 0 has no network yet that could label; its labelling must be None")
-    refuse_overlap(data, split)
+    names = {part: getattr(getattr(data, part), "names", None) or () for part in ("train", "val", "test")}
+    refuse_overlap(names["train"], names["val"], "validation")
+    refuse_overlap(names["train"], names["test"], "test")
     make = optimizer or (lambda trained: segmentation.sgd(trained, settings))
     ends: list[dict[str, Any]] = []  # weights at the end of each round, and what it measured
     current, offset = None, 0
@@ -126,22 +128,6 @@ def train_rounds(
         ends.append(end)
         offset += stage.steps
     return _joined([Outcome(**end["outcome"], weights=end["method"]) for end in ends])
-
-
-def refuse_overlap(data: Data, split: Split) -> None:
-    """Check that no unlabelled image is also a validation or test image, where the data name their images.
-
-    Raises:
-        ValueError: one is; names the first.
-    """
-    names = getattr(data.train, "names", None)
-    if names is None:
-        return
-    for part in ("val", "test"):
-        others = set(getattr(getattr(data, part), "names", None) or ())
-        shared = [names[index] for index in split.unlabelled if names[index] in others]
-        if shared:
-            raise ValueError(f"unlabelled image {shared[0]!r} is also in the {part} part; expected none in common")
 
 
 class _Later:

@@ -6,9 +6,10 @@ to judge maps and labels, never to make them.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -18,6 +19,7 @@ from labelkit.datasets.relabelled import Relabelled
 from labelkit.experiments import segmentation
 from labelkit.experiments.cells import Measured, train_cell
 from labelkit.experiments.data import find
+from labelkit.experiments.object_pretraining import Weights, backbone_weights, trunk_weights
 from labelkit.experiments.saliency import WithSaliency, saliency_network
 from labelkit.experiments.segmentation import Data, SegmentationSettings
 from labelkit.experiments.settings import Context, Outcome
@@ -41,10 +43,26 @@ class TagSettings(SegmentationSettings):
     segmentation_steps: int = Field(default=300, ge=1, description="optimiser steps of the last stage")
     segmentation_batch_size: int = Field(default=12, ge=1)
     segmentation_learning_rate: float = Field(default=0.05, gt=0)
+    pretraining: Literal["none", "objects", "sim", "imagenet"] = Field(
+        default="none", description="objects: lesson networks on real data start from weights learnt on objects-20"
+    )
 
 
+@dataclass(frozen=True)
 class TagData(Data):
-    """Three parts whose samples have ``tags`` (C,) and ``saliency`` (1, H, W); label 0 is background."""
+    """Three parts whose samples have ``tags`` (C,) and ``saliency`` (1, H, W); label 0 is background.
+
+    Attributes:
+        trunk, backbone: state dicts from which lesson networks of tags and of masks start; None: random weights.
+    """
+
+    trunk: Weights | None = field(default=None, compare=False)
+    backbone: Weights | None = field(default=None, compare=False)
+
+    def start(self, trunk: nn.Module) -> None:
+        """Give a trunk of tags the weights that it starts from on these data, where there are any; in place."""
+        if self.trunk is not None:
+            trunk.load_state_dict(self.trunk)
 
     @property
     def foreground(self) -> tuple[str, ...]:
@@ -62,10 +80,14 @@ def load_data(name: str, settings: TagSettings, context: Context) -> TagData:
     data = segmentation.load_data(name, settings, context)
     if find(name).drawn:
         return TagData(data.train, data.val, data.test, data.rarest)
-    return _with_saliency(
-        name, settings.height, settings.width, settings.saliency_steps, context.shared, context.data_root,
-        context.device, data,
-    )  # fmt: skip
+    size = settings.height, settings.width
+    found = _with_saliency(
+        name, *size, settings.saliency_steps, context.shared, context.data_root, context.device, data
+    )
+    if settings.pretraining != "objects":
+        return found
+    where = context.shared, settings.pretrain_steps, *size, context.device
+    return replace(found, trunk=trunk_weights(*where), backbone=backbone_weights(*where))
 
 
 @lru_cache(maxsize=4)
@@ -79,10 +101,13 @@ def _with_saliency(
 
 
 def prepare(settings: TagSettings, context: Context) -> None:
-    """Train the saliency network that all cells on real data read."""
+    """Train the networks that all cells on real data read: of saliency, and those that they start from."""
     if not all(find(name).drawn for name in settings.data):
         size = settings.height, settings.width
         saliency_network(context.shared, settings.saliency_steps, *size, context.data_root, context.device)
+        if settings.pretraining == "objects":
+            where = context.shared, settings.pretrain_steps, *size, context.device
+            trunk_weights(*where), backbone_weights(*where)
 
 
 def fingerprint(name: str, settings: TagSettings, context: Context) -> str:
@@ -234,14 +259,15 @@ def train_segmentation(
     """
     if method is None:
         torch.manual_seed(seed)
-        method = Supervised(initialise_head(LessonNet(len(data.classes)), 2 * seed))
+        network = initialise_head(LessonNet(len(data.classes)), 2 * seed)
+        if data.backbone is not None:
+            network.backbone.load_state_dict(data.backbone)
+        method = Supervised(network)
     here = settings.model_copy(
         update={"batch_size": settings.segmentation_batch_size, "learning_rate": settings.segmentation_learning_rate}
     )
     train = data.train if labels is None else Relabelled(data.train, labels)
-    stream = segmentation.stream_of(
-        Data(train, data.val, data.test, data.rarest), range(len(train)), 2, seed, here, context
-    )
+    stream = segmentation.stream_of(replace(data, train=train), range(len(train)), 2, seed, here, context)
     return segmentation.train_and_evaluate(
         method,
         stream,

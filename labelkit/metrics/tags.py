@@ -62,7 +62,8 @@ def predict_tags(predict: Any, dataset: Any, *, batch_size: int = 64, device: st
 
     Args:
         predict: images (B, 3, H, W) to logits (B, C).
-        dataset: gives samples with ``image``, all of one size, and ``tags`` (C,).
+        dataset: gives samples with ``image`` and ``tags`` (C,); images of a batch go one by one where their sizes
+            differ.
         batch_size: images a forward pass.
         device: where to predict.
 
@@ -72,7 +73,9 @@ def predict_tags(predict: Any, dataset: Any, *, batch_size: int = 64, device: st
     logits, tags = [], []
     for start in range(0, len(dataset), batch_size):
         samples = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
-        images = torch.stack([sample["image"] for sample in samples]).to(device)
-        logits.append(predict(images).float().cpu())
+        images = [sample["image"] for sample in samples]
+        alike = len({image.shape for image in images}) == 1
+        for batch in [torch.stack(images)] if alike else [image[None] for image in images]:
+            logits.append(predict(batch.to(device)).float().cpu())
         tags.append(torch.stack([sample["tags"] for sample in samples]))
     return torch.cat(logits), torch.cat(tags)

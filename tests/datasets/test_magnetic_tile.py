@@ -12,7 +12,7 @@ from trees import save, truncate
 from labelkit.datasets.catalogue import check
 from labelkit.datasets.magnetic_tile import CLASSES, MagneticTile, TileWindows, parts
 from labelkit.datasets.magnetic_tile_files import FOLDERS, find, tiles
-from labelkit.datasets.tile_windows import window
+from labelkit.datasets.tile_windows import even_exposure, window
 
 OWNER = ("Blowhole", "Break", "Crack", "Fray", "Uneven", "Free")
 HEIGHT, WIDTH = 30, 40
@@ -156,6 +156,18 @@ def test_windows_are_cut_from_the_same_images_of_each_part(trees: dict) -> None:
     assert plain.fingerprint != cut["val"].fingerprint
 
 
+def test_even_exposure_takes_brightness_and_contrast_out_of_a_window(trees: dict) -> None:
+    grey = np.random.default_rng(0).integers(60, 120, (16, 16, 1)).astype(np.uint8).repeat(3, axis=2)
+    brighter = (1.5 * grey.astype(float) + 20).astype(np.uint8)
+    first, second = even_exposure(grey).astype(int), even_exposure(brighter).astype(int)
+    assert abs(first - second).max() <= 2 and abs(first.mean() - 127.5) < 1 and abs(first.std() - 51) < 1
+    assert (even_exposure(np.full((4, 4, 3), 9, np.uint8)) == 128).all(), "a flat window stays flat"
+    cut, even = parts(trees["compact"], "windows", 8, 8), parts(trees["compact"], "even", 8, 8)
+    for part, data in even.items():
+        assert data.name == "magnetic_tile-even-8x8" and data.fingerprint != cut[part].fingerprint
+        assert torch.equal(data[0]["mask"], cut[part][0]["mask"]) and torch.equal(data[0]["tags"], cut[part][0]["tags"])
+
+
 def test_a_tag_file_and_an_image_list_that_disagree_are_refused(tmp_path: Path) -> None:
     folder = compact(tmp_path)
     path = folder / "image_labels.json"
@@ -199,9 +211,9 @@ def test_a_lone_image_of_the_owner_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_there_is_not_is_refused(trees: dict, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="magnetic tiles have no split 'trian'"):
+    with pytest.raises(ValueError, match="magnetic tiles has no split 'trian'"):
         MagneticTile(trees["compact"], "trian")
-    with pytest.raises(ValueError, match="have no variant 'crops': the name magnetic_tile or magnetic_tile-windows"):
+    with pytest.raises(ValueError, match="have no variant 'crops': the name magnetic_tile, magnetic_tile-windows or"):
         parts(trees["compact"], "crops")
     with pytest.raises(FileNotFoundError, match=r"no magnetic tiles in .*MT_Blowhole/Imgs/"):
         parts(tmp_path, "")

@@ -7,6 +7,7 @@ import torch
 
 from labelkit.contrasts import value
 from labelkit.experiments import auxsegnet as experiment
+from labelkit.experiments import auxsegnet_cell as cell
 from labelkit.experiments import auxsegnet_stages as stages
 from labelkit.experiments.auxsegnet_optimizer import sgd
 from labelkit.experiments.settings import Context, Outcome
@@ -117,18 +118,18 @@ def test_a_cell_alone_gives_what_a_cell_with_shared_work_gives(finished, tmp_pat
 
 def test_a_stopped_cell_goes_on_from_the_stage_it_had_finished(finished, tmp_path, monkeypatch):
     outcomes, _ = finished
-    here, real = context(tmp_path), experiment._train_stage
+    here, real = context(tmp_path), cell.train_stage
 
     def stopping(stage, *rest):
         if stage == 2:
             raise KeyboardInterrupt
         return real(stage, *rest)
 
-    monkeypatch.setattr(experiment, "_train_stage", stopping)
+    monkeypatch.setattr(cell, "train_stage", stopping)
     with pytest.raises(KeyboardInterrupt):
         experiment.run("stages", "objects", 0, settings(), here)
     seen = []
-    monkeypatch.setattr(experiment, "_train_stage", lambda stage, *rest: (seen.append(stage), real(stage, *rest))[1])
+    monkeypatch.setattr(cell, "train_stage", lambda stage, *rest: (seen.append(stage), real(stage, *rest))[1])
     resumed = experiment.run("stages", "objects", 0, settings(), here)
     assert seen == [2, 3]
     assert all(torch.equal(weight, outcomes["stages"].weights[name]) for name, weight in resumed.weights.items())

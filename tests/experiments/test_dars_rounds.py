@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -183,15 +182,16 @@ def test_plans_of_the_arms(parts):
     assert all(stage.steps == 3 for stage in plan("dars-1/8"))
 
 
-def test_an_unlabelled_image_of_the_validation_part_is_refused(parts):
+@pytest.mark.parametrize(("part", "called"), [("val", "validation"), ("test", "test")])
+def test_a_training_image_of_another_part_is_refused(part, called):
     def named(names):
         return SimpleNamespace(names=names)
 
-    data = SimpleNamespace(train=named(["a", "b", "c"]), val=named(["x", "c"]), test=named(["b"]))
-    split = SimpleNamespace(labelled=(0,), unlabelled=(1, 2))
-    with pytest.raises(ValueError, match="unlabelled image 'c' is also in the val part"):
-        rounds.refuse_overlap(data, split)
-    rounds.refuse_overlap(replace(parts), split)
+    data = SimpleNamespace(train=named(["a", "b", "c"]), val=named(["x"]), test=named(["y"]))
+    setattr(data, part, named(["x", "c"]))
+    arguments = dict.fromkeys(("label", "split", "settings", "context", "seed", "network"))
+    with pytest.raises(ValueError, match=f"training image c is also a {called} image"):
+        rounds.train_rounds(None, [SimpleNamespace(labelling=None)], data=data, **arguments)
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def test_final_maps_depend_on_the_seed_of_the_partners_alone(tmp_path):
 
 def test_an_image_without_a_tag_is_labelled_as_background():
     batch = {"tags": torch.tensor([[0, 0], [1, 0]]), "saliency": torch.full((2, 1, 8, 8), 0.5)}
-    labels = group_wsss_maps._composed(torch.zeros(2, 2, 8, 8), batch)
+    labels = group_wsss_maps.composed(torch.zeros(2, 2, 8, 8), batch)
     assert not labels[0].any() and (labels[1] == 255).all()
 
 

@@ -40,3 +40,17 @@ def test_prediction_keeps_the_order_of_images_across_batches():
     samples = [{"image": torch.full((3, 2, 2), float(i)), "tags": torch.tensor([float(i % 2)])} for i in range(5)]
     logits, tags = predict_tags(lambda images: images.mean((2, 3))[:, :1], samples, batch_size=2)
     assert logits.flatten().tolist() == [0, 1, 2, 3, 4] and tags.flatten().tolist() == [0, 1, 0, 1, 0]
+
+
+def test_images_of_a_batch_may_differ_in_size():
+    sizes = [(2, 2), (2, 2), (2, 3), (4, 3), (2, 2)]
+    samples = [{"image": torch.full((3, *size), float(i)), "tags": torch.zeros(1)} for i, size in enumerate(sizes)]
+    seen = []
+
+    def predict(images):
+        seen.append(tuple(images.shape))
+        return images.mean((2, 3))[:, :1]
+
+    logits, tags = predict_tags(predict, samples, batch_size=2)
+    assert logits.flatten().tolist() == [0, 1, 2, 3, 4] and tags.shape == (5, 1)
+    assert seen == [(2, 3, 2, 2), (1, 3, 2, 3), (1, 3, 4, 3), (1, 3, 2, 2)]

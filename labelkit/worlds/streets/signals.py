@@ -6,7 +6,6 @@ from functools import cache
 
 from labelkit.worlds.streets.shapes import Board, Sprite
 
-SIGNS = 8
 _RED, _WHITE, _BLUE, _YELLOW, _BLACK = (
     (0.78, 0.07, 0.09),
     (0.92, 0.92, 0.90),

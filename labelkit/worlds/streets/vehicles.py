@@ -21,7 +21,6 @@ _BODIES = {
     "truck rear": (1.22, 7.5, 0.75, 1.10, 3.30, (0.01, 0.02, 7.45, 7.50)),
     "truck front": (1.20, 7.0, 0.55, 1.45, 3.05, (0.01, 0.12, 6.95, 7.00)),
 }
-CARS = ("hatchback rear", "saloon rear", "van rear", "estate front", "hatchback front")
 
 
 @cache
