@@ -26,6 +26,9 @@ MODULES = {
     "papermill": ("running chapters", "make .venv", True),
     "jupyter_book": ("building the book", "make .venv", True),
     "open3d": ("point clouds", "pip install 'labelkit[points]'", False),
+    "cv2": ("optical flow between real frames", "pip install 'labelkit[video]'", False),
+    "pycocotools": ("masks and average precision of instances", "pip install 'labelkit[instances]'", False),
+    "faster_coco_eval": ("average precision of instances", "pip install 'labelkit[instances]'", False),
     "selenium": ("browser tests", "pip install 'labelkit[test]'", False),
     "torchmetrics": ("one benchmark", "pip install 'labelkit[bench]'", False),
 }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from labelkit.datasets.checking_labels import check_cifar10, check_ilsvrc2012, recognised
 from labelkit.datasets.checking_tags import check_coco128, check_ecssd, check_magnetic_tile, recognised_tags
+from labelkit.datasets.checking_video import check_davis2016, recognised_video
 from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, counted, opened, read_all
 from labelkit.datasets.sources import Entry, find_entry
@@ -18,7 +19,7 @@ from labelkit.datasets.sources import Entry, find_entry
 def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """Check a data set.
 
-    CamVid, ACDC, CIFAR-10, magnetic tiles, COCO128, ECSSD, and a folder with images/, masks/ or labels/, and
+    CamVid, ACDC, CIFAR-10, magnetic tiles, COCO128, ECSSD, DAVIS 2016, and a folder with images/, masks/ or labels/, and
     classes.json, are read whole: counts, sizes, label values, class shares, tags, broken files, fingerprints. Of
     ImageNet one image of each class is decoded; of a data set without a reader only the layout is looked at.
 
@@ -39,7 +40,7 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
 
         if layout_of(path):
             return check_acdc(path)
-        if fitting := recognised(path) or recognised_tags(path):
+        if fitting := recognised(path) or recognised_tags(path) or recognised_video(path):
             return fitting(path)
         listing = path / "classes.json"
         named = listing.is_file() and '"Sky"' not in listing.read_text(encoding="utf-8", errors="replace")
@@ -56,6 +57,7 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
         "magnetic-tiles": ("magnetic tiles", check_magnetic_tile),
         "coco128": ("COCO128", check_coco128),
         "ecssd": ("ECSSD", check_ecssd),
+        "davis2016": ("DAVIS 2016", check_davis2016),
     }
     if known.name not in readers:
         return _check_layout(known, Path(root))

