@@ -1,0 +1,92 @@
+"""Clouds by name, on their grids, and which of their points are labelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labelkit.datasets.gridded import Gridded
+from labelkit.datasets.point_labels import draw, load
+from labelkit.experiments.data import Parts, find
+from labelkit.experiments.points_settings import Settings
+from labelkit.experiments.settings import Context
+from labelkit.metrics.protocols import rarest_third
+
+
+@dataclass(frozen=True)
+class PointData(Parts):
+    """The three parts of a data set on their grids, and the labels of the rarest third of the classes that occur."""
+
+    rarest: tuple[int, ...]
+
+    @property
+    def palette(self) -> np.ndarray:
+        return self.train.palette
+
+
+def load_data(name: str, settings: Settings, context: Context) -> PointData:
+    """The clouds of a run file's name; kept in memory for the next cell.
+
+    Raises:
+        ValueError: the name is unknown, the version has no reader for it, or LABELKIT_DATA is not set.
+    """
+    of_world = (settings.clouds, settings.test_clouds, settings.points)
+    voxel = settings.voxel if find(name).drawn else settings.real_voxel or settings.voxel
+    return _load(name, of_world, voxel, settings.levels, settings.neighbours, context.data_root)
+
+
+@lru_cache(maxsize=4)
+def _load(
+    name: str, of_world: tuple[int, int, int], voxel: float, levels: int, cap: int, root: Path | None
+) -> PointData:
+    source, (clouds, tested, points) = find(name), of_world
+    if source.drawn:
+        lengths = {"train": clouds, "val": max(2, tested // 2), "test": tested}
+        parts = source.parts(root, lengths=lengths, points=points)
+    else:
+        parts = source.parts(root)
+    gridded = {part: Gridded(parts[part], voxel, levels, cap) for part in ("train", "val", "test")}
+    counts = np.bincount(np.concatenate(gridded["train"].labels), minlength=256)[: len(gridded["train"].classes)]
+    present = np.flatnonzero(counts)
+    rarest = tuple(int(present[place]) for place in rarest_third(counts[present].tolist()))
+    return PointData(gridded["train"], gridded["val"], gridded["test"], rarest)
+
+
+def fingerprint(name: str, settings: Settings, context: Context) -> str:
+    """Of the three parts together."""
+    return load_data(name, settings, context).fingerprint
+
+
+def masks_of(
+    data: PointData, ratio: str, seed: int, folder: Path | None = None
+) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Which grid points of each training cloud are labelled: the same for one seed and ratio, in every arm.
+
+    Args:
+        data: whose training part is labelled.
+        ratio: share of the grid points of each cloud, such as "1/100".
+        seed: of the draw.
+        folder: where the draw is kept as a file, and from where it is read if it is there already.
+
+    Returns:
+        (M,) bool for each cloud, and what a record says about the draw.
+
+    Raises:
+        ValueError: the file that is there belongs to other clouds.
+    """
+    labels, drawn = data.train.labels, None
+    path = folder and folder / f"{ratio.replace('/', '_')}-s{seed}.npz"
+    if path and path.exists():
+        drawn = load(path, [len(label) for label in labels])
+    if drawn is None:
+        drawn = draw(labels, float(Fraction(ratio)), seed, level="subsampled")
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            drawn.save(path)
+    labelled = int(sum(mask.sum() for mask in drawn.masks))
+    return list(drawn.masks), {"name": ratio, "seed": seed, "hash": drawn.digest, "labelled": labelled}
