@@ -1,4 +1,4 @@
-"""S3DIS: indoor rooms as coloured point clouds with 13 classes [armeni20163d].
+"""S3DIS: indoor rooms as coloured point clouds with 13 classes [armeni2016s3dis].
 
 Two layouts are read: the owners' (`s3dis_rooms`), where one of the six areas is the test part, Area 5 as a rule; and a
 compact crop of one room (`s3dis_crop`). A run file names them ``s3dis``, ``s3dis-area3`` and so on, and ``s3dis-crop``.

@@ -170,7 +170,8 @@ def cloud_view(
 
 
 _LOADER = """(function(){var place=document.getElementById(%s),cloud=%s;
-function draw(){place.textContent="";Plotly.newPlot(place,cloud.data,cloud.layout,{responsive:true,displaylogo:false});}
+function draw(){place.textContent="";place.style.height=cloud.layout.height+"px";
+Plotly.newPlot(place,cloud.data,cloud.layout,{responsive:true,displaylogo:false});}
 if(window.Plotly){draw();return;}
 var script=document.createElement("script");script.src=%s;script.onload=draw;
 script.onerror=function(){place.textContent="The script that turns this cloud is not here; see the still picture.";};
@@ -213,7 +214,7 @@ def cloud_panels(
             partly = not shown.all()
             for part, scale in ((~shown, 0.5), (shown, 2.5 if partly and shown.mean() < 0.3 else 1.0)):
                 axes.scatter(*xyz[part].T, c=colours[part], s=size * scale, depthshade=False, linewidths=0)
-            axes.set_box_aspect(np.maximum(np.ptp(xyz, axis=0), 1e-3), zoom=1.22)
+            axes.set_box_aspect(np.maximum(np.ptp(xyz, axis=0), 1e-3), zoom=1.12)
             axes.view_init(*view)
             axes.set_axis_off()
             axes.set_title(title, y=1.0)

@@ -1,6 +1,6 @@
 """Where the kernel points of a point convolution lie: one at the centre, the others spread over a sphere.
 
-As in KPConv (Thomas et al., ICCV 2019): points repel one another and are drawn to the centre, and the settled
+As in KPConv [thomas2019kpconv]: points repel one another and are drawn to the centre, and the settled
 positions are scaled so that their mean distance to the centre is 0.66 of the convolution's radius. The optimisation
 here is our own; its starts are seeded, so that a number of points has one disposition.
 """

@@ -1,4 +1,4 @@
-"""Kernel point convolution (KPConv), rigid and deformable [Thomas et al., ICCV 2019].
+"""Kernel point convolution (KPConv), rigid and deformable [thomas2019kpconv].
 
 A neighbour at y of a point at x acts through each kernel point k by how near it is to it, h(|y - x - k|); the kernel
 point has a matrix of weights. Read against HuguesTHOMAS/KPConv-PyTorch at d19c575.
@@ -128,6 +128,10 @@ class KPConv(nn.Module):
             shifts = _ScaledGradient.apply(shifts, self.offset_gradient)
         modulation = 2 * torch.sigmoid(shifts[:, 3 * count :]) if self.modulated else None
         return self.kernel_points + self.extent * shifts[:, : 3 * count].unflatten(1, (count, 3)), modulation
+
+    def __getstate__(self) -> dict:
+        """A copy does not take along what belongs to a forward pass."""
+        return self.__dict__ | {"deformation": None}
 
     def extra_repr(self) -> str:
         count, inner, outer = self.weights.shape

@@ -1,5 +1,7 @@
 """Kernel point convolution: its definition in loops, gradients, what "none" means, what moving points changes."""
 
+import copy
+
 import pytest
 import torch
 
@@ -184,6 +186,15 @@ def test_penalty_is_the_definition_and_counts_each_pass_once():
     penalty.backward()
     assert module.offset_bias.grad.abs().sum() > 0 and module.weights.grad.abs().sum() == 0
     assert deformation_penalty(module) == 0
+
+
+def test_a_layer_can_be_copied_after_a_forward_pass():
+    xyz, neighbours, features = cloud()
+    module = layer(deformable=True)
+    module(xyz, xyz, neighbours, features)
+    copied = copy.deepcopy(module)
+    assert copied.deformation is None and module.deformation is not None
+    torch.testing.assert_close(copied(xyz, xyz, neighbours, features), module(xyz, xyz, neighbours, features))
 
 
 def test_bf16_autocast_trains():
