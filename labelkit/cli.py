@@ -139,10 +139,10 @@ def data_list() -> None:
 def data_check(
     name: str, folder: Annotated[Path | None, typer.Argument(help="Default: $LABELKIT_DATA.")] = None
 ) -> None:
-    """Check a folder: counts, label ids, sizes, missing pairs, fingerprint, which variant."""
+    """Check a data set of the catalogue, or any folder: counts, label ids, sizes, missing pairs, which variant."""
     from labelkit.datasets import catalogue
 
-    found = catalogue.check(name, _data_root(folder))
+    found = catalogue.check(name, folder or os.environ.get("LABELKIT_DATA") or None)
     print("\n".join(found.lines))
     if not found.ok:
         raise typer.Exit(1)

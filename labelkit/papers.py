@@ -122,8 +122,8 @@ class Claim(_Strict):
     """One statement that can turn out wrong.
 
     ``paired`` claims have contrasts over seeds, ``exact`` claims name the test that proves them, ``measured`` claims
-    read numbers from a benchmark's JSON file (``source``, relative to the repository root). ``data`` names the data that
-    a paired claim is meant for, where it is not meant for all; variants of a name count with it.
+    read numbers from a benchmark's JSON file (``source``, relative to the repository root). ``data`` names the data
+    that a paired claim is meant for, where it is not meant for all; variants of a name count with it.
     """
 
     id: Text

@@ -106,3 +106,6 @@ def _shared(found: dict[str, Any]) -> int:
     """The number of pictures that occur in more than one part."""
     parts = [{image.tobytes() for image in dataset.images} for dataset in found.values()]
     return sum(map(len, parts)) - len(set().union(*parts))
+
+
+CHECKS = {"cifar10": ("CIFAR-10", check_cifar10), "ilsvrc2012": ("ILSVRC 2012", check_ilsvrc2012)}

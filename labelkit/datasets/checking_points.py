@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from labelkit.datasets.tagged import SPLITS
 MANY_DUPLICATES = 0.05  # share of points at the very place of another one above which a cloud is reported
 
 
-def recognised_points(folder: Path):
+def recognised(folder: Path) -> Callable[[Path], Report] | None:
     """`check_s3dis` if the folder is S3DIS, otherwise None."""
     return check_s3dis if s3dis.layout_of(folder) else None
 
@@ -104,3 +104,6 @@ def cloud_problems(xyz: np.ndarray, label: np.ndarray) -> Iterator[str]:
     same = int((np.diff(xyz[order], axis=0) == 0).all(axis=1).sum())
     if same > MANY_DUPLICATES * len(xyz):
         yield f"{same} of {len(xyz)} points lie at the very place of another"
+
+
+CHECKS = {"s3dis": ("S3DIS", check_s3dis)}

@@ -12,7 +12,7 @@ from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, opened, read_all
 
 
-def recognised_tags(folder: Path) -> Callable[[Path], Report] | None:
+def recognised(folder: Path) -> Callable[[Path], Report] | None:
     """The check that fits a folder, or None if it is none of the three.
 
     Args:
@@ -89,3 +89,10 @@ def _disagreeing(dataset: Any, tags: np.ndarray) -> list[str]:
             names = ", ".join(dataset.classes[1 + each] for each in differing)
             problems.append(f"{dataset.names[index]}: tags and mask differ in {names}")
     return problems
+
+
+CHECKS = {
+    "magnetic-tiles": ("magnetic tiles", check_magnetic_tile),
+    "coco128": ("COCO128", check_coco128),
+    "ecssd": ("ECSSD", check_ecssd),
+}

@@ -9,7 +9,7 @@ from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, counted, opened, read_all
 
 
-def recognised_video(folder: Path) -> Callable[[Path], Report] | None:
+def recognised(folder: Path) -> Callable[[Path], Report] | None:
     """The check that fits a folder, or None if it is no set of videos.
 
     Args:
@@ -60,3 +60,6 @@ def check_davis2016(root: str | Path) -> Report:
     add_shares(report, davis2016.CLASSES, pixels.shares, all_expected=True)
     check_manifest(report, folder)
     return report
+
+
+CHECKS = {"davis2016": ("DAVIS 2016", check_davis2016)}

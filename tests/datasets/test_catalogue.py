@@ -16,8 +16,9 @@ import trees
 
 from labelkit.datasets import camvid, sources
 from labelkit.datasets.catalogue import check, entries, fetch, find_entry
+from labelkit.datasets.checking import checks
 from labelkit.datasets.fetching import fetch_archive
-from labelkit.datasets.sources import Archive
+from labelkit.datasets.sources import ENTRIES, Archive
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_data_that_is_not_there_says_what_to_place_where(tmp_path):
     ):
         check("camvid", tmp_path)
     with pytest.raises(
-        FileNotFoundError, match=r"no data root is set: get Cityscapes.* \$LABELKIT_DATA/cityscapes holds"
+        FileNotFoundError, match=r"LABELKIT_DATA is not set and no folder is given: get Cityscapes.* \$LABELKIT_DATA/cityscapes holds"
     ):
         check("cityscapes")
     with pytest.raises(FileNotFoundError, match="run `labelkit data fetch cifar10`, or get CIFAR-10"):
@@ -149,10 +150,16 @@ def test_data_that_is_not_there_says_what_to_place_where(tmp_path):
 
 
 def test_data_without_a_reader_are_looked_at(tmp_path):
-    (tmp_path / "ade20k" / "images" / "training").mkdir(parents=True)
-    report = check("ADE20K", tmp_path)
+    (tmp_path / "scannet" / "scans" / "scene0000_00").mkdir(parents=True)
+    report = check("ScanNet", tmp_path)
     assert "no reader" in report.variant and not report.ok
-    assert report.rows[0] == ("images/training/", "there", True)
+    assert report.rows[0] == ("scans/scene0000_00/", "there", True)
+
+
+def test_the_catalogue_says_reader_where_there_is_a_check():
+    """A check reads with the reader, so the flag and the check come and go together."""
+    assert {entry.name for entry in ENTRIES if entry.reader} == set(checks())
+    assert all(callable(each) and title for title, each in checks().values())
 
 
 @pytest.mark.skipif(

@@ -9,7 +9,8 @@ import pytest
 import torch
 from trees import save, truncate
 
-from labelkit.datasets.checking_video import check_davis2016, recognised_video
+from labelkit.datasets.checking_video import check_davis2016
+from labelkit.datasets.checking_video import recognised as recognised_video
 from labelkit.datasets.davis2016 import Davis2016, parts
 from labelkit.datasets.davis2016_files import VALIDATION, find
 
