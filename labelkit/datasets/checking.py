@@ -44,7 +44,8 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
         return _check_of(path)(path)
     known = find_entry(str(name_or_path))
     if root is None or not Path(root).is_dir():
-        found = "LABELKIT_DATA is not set and no folder is given" if root is None else f"the data root {root} is not a folder"
+        none = "LABELKIT_DATA is not set and no folder is given"
+        found = none if root is None else f"the data root {root} is not a folder"
         raise FileNotFoundError(f"{found}: {known.instructions(root)}")
     if known.name not in checks():
         return _check_layout(known, Path(root))

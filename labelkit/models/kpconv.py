@@ -106,16 +106,15 @@ class KPConv(nn.Module):
         return out
 
     def _part(
-        self, gathered: Tensor, relative: Tensor, kernel: Tensor, modulation: Tensor | None, weights: Tensor
+        self, gathered: Tensor, relative: Tensor, kernel: Tensor, modulation: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Output (m, O) of m points from their neighbours' features (m, H, C) and places (m, H, 3)."""
+        """Weighted sums (m, K, C) over the neighbours of m points: their features (m, H, C) and places (m, H, 3)."""
         squared = squared_distances(relative, kernel)
         influences = influences_of(squared, self.extent, self.influence, self.aggregation)  # (m, K, H)
-        weighted = torch.bmm(influences.to(gathered.dtype), gathered)  # (m, K, C)
+        weighted = torch.bmm(influences.to(gathered.dtype), gathered)
         if modulation is not None:
             weighted = weighted * modulation[..., None]
-        nearest = None if self.offsets is None else squared.amin(2)
-        return weighted.flatten(1) @ weights.flatten(0, 1), nearest
+        return weighted, None if self.offsets is None else squared.amin(2)
 
     def _deformed(
         self, queries: Tensor, supports: Tensor, neighbours: Tensor, features: Tensor
