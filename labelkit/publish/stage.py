@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from labelkit.figures.points3d import MARK
 from labelkit.papers import Paper, load_papers
 from labelkit.publish import api, notebooks, scoreboard, tables
 from labelkit.publish.files import remove_others, write_if_different
@@ -144,7 +145,16 @@ def _committed(
     for name in [*chapters, *comparisons]:
         path = Path("notebooks") / f"{name}.ipynb"
         found[path] = without_links((root / path).read_bytes(), left_out)
+    if any(MARK.encode() in found[Path("notebooks") / f"{name}.ipynb"] for name in [*chapters, *comparisons]):
+        found[Path("book") / "_static" / "plotly.min.js"] = _view_script()
     return found
+
+
+def _view_script() -> bytes:
+    """The script that turns a point cloud on a page; pages load it from beside them, so that they work offline."""
+    import plotly
+
+    return (Path(plotly.__file__).parent / "package_data" / "plotly.min.js").read_bytes()
 
 
 def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, bytes | str]:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from synthetic import code, executed_chapter, markdown, notebook, record, repository, save
 
+from labelkit.figures.points3d import MARK, SCRIPT
 from labelkit.papers import ROOT, Published, load_papers
 from labelkit.publish import api, notebooks, provenance, scoreboard, stage, tables
 from labelkit.publish.book import broken_links
@@ -89,6 +90,14 @@ def test_staging_again_writes_nothing_and_removes_what_is_gone(tmp_path):
     assert [path.name for path in third.removed] == [f"{SECOND}.ipynb"]
     listed = [c["file"] for part in contents(third)["parts"] for c in part["chapters"]]
     assert f"notebooks/{FIRST}" in listed and f"notebooks/{SECOND}" not in listed
+
+
+def test_the_script_of_point_clouds_lies_in_the_book_that_needs_it_alone(tmp_path):
+    repository(tmp_path, chapters=(FIRST,))
+    script = tmp_path / "build" / "stage" / "book" / "_static" / SCRIPT.rpartition("/")[2]
+    assert stage.stage(tmp_path) and not script.exists()
+    save(executed_chapter(f"<div {MARK}></div>"), tmp_path / "notebooks" / f"{FIRST}.ipynb")
+    assert script in stage.stage(tmp_path).written and b"plotly" in script.read_bytes()[:500].lower()
 
 
 def test_a_new_paper_enters_by_its_files_alone(tmp_path):
