@@ -142,7 +142,9 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     classes = parts.classes[1:]
     method = build(arm, len(parts.classes), settings, seed, _start(settings, context))
     samples = parts.shrunk("train", settings.shrink) if chosen.shrunk else parts.train
-    usable = [index for index in range(len(samples)) if len(samples[index]["labels"])]
+    usable = range(len(samples))  # patches without an object are left out already; a scene can lose all by shrinking
+    if chosen.shrunk:
+        usable = [index for index in usable if len(samples[index]["labels"])]
     stream = Stream(samples, usable, settings.batch_size, turned, seed=3 * seed, collate=batch_of, **context.place)
     limit = settings.detections if chosen.more_detections else Options().detections
     known: dict[str, Measured] = {}
@@ -152,7 +154,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         step = max(1, len(held) // settings.val_patches)
         some = [held[index] for index in range(0, len(held), step)][: settings.val_patches]
         found = scoring.detect(method, (each["image"] for each in some), context.device)
-        scores = scoring.scene_scores(classes, some, [scoring.compact(scoring.first(each, limit)) for each in found])
+        scores = scoring.scene_scores(classes, some, [scoring.first(each, limit) for each in found])
         return {"val_ap": scores["ap"] or 0.0, "val_ap50": scores["ap50"] or 0.0}
 
     def test() -> Measured:
@@ -172,9 +174,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         found = scoring.detect(method, (parts.test[i]["image"] for i in range(len(parts.test))), context.device)
         whole = scoring.merge_scenes(parts, parts.test, [scoring.first(each, limit) for each in found], settings)
         results = {
-            f"{data}/test/patches": scoring.patch_scores(
-                classes, parts.test, [scoring.compact(f) for f in found], limit
-            ),
+            f"{data}/test/patches": scoring.patch_scores(classes, parts.test, found, limit),
             f"{data}/test/scenes": scoring.scene_scores(classes, scenes, whole),
         }
         if chosen.extras and settings.overlaps:
@@ -183,9 +183,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         if chosen.extras and settings.dense_images:
             dense = crowded_patches(settings)
             found = scoring.detect(method, (dense[i]["image"] for i in range(len(dense))), context.device)
-            results[f"{data}/test/dense"] = scoring.patch_scores(
-                classes, dense, [scoring.compact(f) for f in found], limit
-            )
+            results[f"{data}/test/dense"] = scoring.patch_scores(classes, dense, found, limit)
         return results
 
     return train_cell(

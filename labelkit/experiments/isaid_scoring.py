@@ -20,7 +20,7 @@ from labelkit.methods.isaid import AerialInstances
 from labelkit.methods.merge_patches import merge_patches, placed
 from labelkit.metrics.instance_recall import recalled
 from labelkit.metrics.instances import ISAID_AREAS, STATISTICS_AREAS, InstanceAP, InstanceScores
-from labelkit.run_lengths import encode_masks
+from labelkit.run_lengths import decode_masks, encode_masks
 
 # The devkit squares 10, 144 and 512; the paper's text gives 10, 144 and 1,024 pixels for its statistics. The second
 # bins tell the vehicles of a patch apart, which are all "small" or below every bin of the first.
@@ -31,17 +31,17 @@ Found = dict[str, Any]
 
 
 def detect(method: AerialInstances, images: Iterable[Tensor], device: str) -> list[Found]:
-    """Detections of images of any size, masks as run lengths; one image at a time."""
-    found = []
-    for image in images:
-        each = method.predict([image.to(device)])[0]
-        found.append({name: value.cpu() for name, value in each.items()})
-    return found
+    """Detections of images of any size, one image at a time, so that full masks exist for one image alone.
+
+    Returns:
+        For each image ``boxes``, ``labels`` and ``scores`` on the CPU, sorted by score, and ``masks`` as run lengths.
+    """
+    return [compact(method.predict([image.to(device)])[0]) for image in images]
 
 
-def compact(found: Found) -> Found:
-    """The same with masks as run lengths."""
-    return found | {"masks": encode_masks(found["masks"].numpy())}
+def compact(found: Mapping[str, Tensor]) -> Found:
+    """Detections of an image on the CPU, masks as run lengths."""
+    return {name: value.cpu() for name, value in found.items()} | {"masks": encode_masks(found["masks"].cpu().numpy())}
 
 
 def first(found: Found, most: int) -> Found:
@@ -92,9 +92,8 @@ def scene_scores(classes: Sequence[str], scenes: Sequence[Any], found: Sequence[
 def merged(method: AerialInstances, data: AerialData, settings: Settings, device: str, overlap: int) -> list[Found]:
     """Detections of whole test scenes, merged from patches of an overlap."""
     patches = AerialPatches(data.scenes["test"], settings.patch, overlap, keep_empty=True)
-    return merge_scenes(
-        data, patches, detect(method, (patches[i]["image"] for i in range(len(patches))), device), settings
-    )
+    found = detect(method, (patches[i]["image"] for i in range(len(patches))), device)
+    return merge_scenes(data, patches, found, settings)
 
 
 def merge_scenes(data: AerialData, patches: AerialPatches, found: Sequence[Found], settings: Settings) -> list[Found]:
@@ -115,7 +114,7 @@ def shrunk(method: AerialInstances, data: AerialData, settings: Settings, device
     scenes = []
     for number, each in enumerate(detect(method, (small[i]["image"] for i in range(len(small))), device)):
         height, width = data.scenes["test"][number]["instances"].shape
-        masks = each["masks"].numpy().repeat(factor, 1).repeat(factor, 2)
+        masks = decode_masks(each["masks"], *small[number]["instances"].shape).repeat(factor, 1).repeat(factor, 2)
         scenes.append(each | {"boxes": each["boxes"] * factor, "masks": placed(masks, 0, 0, height, width)})
     return scenes
 
@@ -135,10 +134,8 @@ def border_recall(
     scenes = [kept(data.scenes["test"][number]) for number in range(len(data.scenes["test"]))]
     cut = np.concatenate(
         [
-            crosses_border(
-                scene["boxes"].numpy(), windows(*scene["instances"].shape, settings.patch, 0, settings.patch)
-            )
-            for scene in scenes
+            crosses_border(each["boxes"].numpy(), windows(*each["instances"].shape, settings.patch, 0, settings.patch))
+            for each in scenes
         ]
     )
     result: dict[str, dict[str, float]] = {"border": {}, "inner": {}}

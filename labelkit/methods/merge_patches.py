@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from labelkit.metrics.instance_masks import mask_iou
-from labelkit.run_lengths import Rle, mask_library
+from labelkit.run_lengths import Rle, decode_masks, mask_library
 
 
 def merge_patches(
@@ -29,7 +29,8 @@ def merge_patches(
     """Merge the detections of the patches of one image.
 
     Args:
-        found: a patch each: ``boxes`` (N, 4), ``labels`` (N,), ``scores`` (N,), ``masks`` (N, h, w) bool.
+        found: a patch each: ``boxes`` (N, 4), ``labels`` (N,), ``scores`` (N,), ``masks`` (N, h, w) bool or a list of
+            run lengths (RLE).
         windows: their windows y0, y1, x0, x1 in the image.
         height, width: of the image.
         iou: of two detections of a class with more overlap than this the one of the lower score is dropped.
@@ -47,11 +48,13 @@ def merge_patches(
     if len(found) != len(windows):
         raise ValueError(f"{len(found)} patches were given with {len(windows)} windows: as many were expected")
     boxes, labels, scores, masks = [torch.zeros(0, 4)], [torch.zeros(0, dtype=torch.int64)], [torch.zeros(0)], []
-    for each, (y0, _, x0, _) in zip(found, windows, strict=True):
+    for each, (y0, y1, x0, x1) in zip(found, windows, strict=True):
         boxes.append(each["boxes"].cpu().float() + torch.tensor([x0, y0, x0, y0], dtype=torch.float32))
         labels.append(each["labels"].cpu())
         scores.append(each["scores"].cpu().float())
-        masks += placed(each["masks"].cpu().numpy(), y0, x0, height, width)
+        own = each["masks"]
+        own = decode_masks(own, y1 - y0, x1 - x0) if isinstance(own, list) else own.cpu().numpy()
+        masks += placed(own, y0, x0, height, width)
     joined = {"boxes": torch.cat(boxes), "labels": torch.cat(labels), "scores": torch.cat(scores)}
     keep = _suppress_boxes(joined, iou) if kind == "box" else _suppress_masks(joined, masks, iou)
     return {name: value[keep] for name, value in joined.items()} | {"masks": [masks[index] for index in keep.tolist()]}

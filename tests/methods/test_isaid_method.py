@@ -171,6 +171,8 @@ def test_an_object_in_the_overlap_of_two_patches_is_kept_once(kind):
     assert merged["labels"].tolist() == [2, 1, 2]
     assert merged["boxes"][1].tolist() == [12, 2, 18, 8]
     assert mask_library().area(merged["masks"]).tolist() == [16, 36, 36]
+    short = [each | {"masks": encode_masks(each["masks"].numpy())} for each in (left, right)]
+    assert merge_patches(short, windows, 20, 30, kind=kind)["masks"] == merged["masks"]
     nothing = merge_patches([detections(drawn(), [], [])] * 2, windows, 20, 30, kind=kind)
     assert len(nothing["scores"]) == 0 and nothing["masks"] == []
 
