@@ -195,7 +195,8 @@ ENTRIES = (
     Entry(
         "scannet", "ScanNet v2", ("points",), "Non-commercial research use after a signed agreement.",
         "30 GB without frames", "http://www.scan-net.org/",
-        ("scans/scene0000_00/", "scannetv2_train.txt", "scannetv2_val.txt"),
+        ("scans/scene0000_00/scene0000_00_vh_clean_2.ply", "scannetv2_train.txt", "scannetv2_val.txt"), reader=True,
+        note="Labels: *_vh_clean_2.labels.ply, or the two JSON files of a scan with scannetv2-labels.combined.tsv.",
     ),
     Entry(
         "viper", "VIPER, video from a game", ("video",), "Research use under the owner's terms.", "over 100 GB",

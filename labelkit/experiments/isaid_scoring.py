@@ -60,7 +60,8 @@ def patch_scores(classes: Sequence[str], patches: Any, found: Sequence[Found], l
 
     Returns:
         ``ap``, ``ap50``, ``ap75``, ``ap_small`` and so on of masks, ``box`` (a group of the same), ``ap_by_limit``,
-        ``ap50_by_size``, ``small_over_large`` (AP50 of objects of 144 to 1,024 pixels over that of larger ones);
+        ``ap50_by_size``, ``small_share`` (AP50 of objects of 144 to 1,024 pixels over the sum with that of
+        larger ones);
         ``ap_detections`` by detections a patch (100, 1000); ``detections_gain`` between them; ``limit_gap`` by crowd
         (AP with up to 1000 of a class minus AP with up to 100, and 10), ``limit_gap_rise`` (crowded minus sparse).
     """
@@ -194,9 +195,10 @@ def _scores(classes: Sequence[str], truth: Any, found: Sequence[Found]) -> dict[
     scores = _by_kind(classes, truth, found, ("mask", "box"))
     mask = scores["mask"]
     by_size = {area: mask.ap(0.5, area) for area in ("text_small", "text_medium", "text_large")}
+    small, large = by_size["text_medium"], by_size["text_large"]
     return mask.summary() | {
         "ap50_by_size": by_size,
-        "small_over_large": by_size["text_medium"] / by_size["text_large"] if by_size["text_large"] else math.nan,
+        "small_share": small / (small + large) if small + large else math.nan,
         "box": scores["box"].summary(),
         "curves": {area: mask.curve(0.5, area)[::5].tolist() for area in ("text_small", "text_medium", "text_large")},
     }

@@ -148,11 +148,13 @@ def test_data_that_is_not_there_says_what_to_place_where(tmp_path):
         check("cifar10", tmp_path)
 
 
-def test_data_without_a_reader_are_looked_at(tmp_path):
-    (tmp_path / "scannet" / "scans" / "scene0000_00").mkdir(parents=True)
-    report = check("ScanNet", tmp_path)
+def test_data_without_a_reader_are_looked_at(tmp_path, monkeypatch):
+    entry = replace(find_entry("lip"), name="later", layout=("images/", "labels/"), reader=False)
+    monkeypatch.setattr(sources, "ENTRIES", (*sources.ENTRIES, entry))
+    (tmp_path / "later" / "images").mkdir(parents=True)
+    report = check("Later", tmp_path)
     assert "no reader" in report.variant and not report.ok
-    assert report.rows[0] == ("scans/scene0000_00/", "there", True)
+    assert report.rows[0] == ("images/", "there", True)
 
 
 def test_the_catalogue_says_reader_where_there_is_a_check():

@@ -120,7 +120,7 @@ def test_a_cell_measures_what_claims_read_and_is_the_same_twice(tmp_path):
     assert same_weights(outcomes[0].weights, outcomes[1].weights)
     metrics = outcomes[0].metrics
     assert {"ap", "box", "detections_gain", "ap_by_class"} <= metrics["aerial/test/patches"].keys()
-    assert {"ap", "small_over_large"} <= metrics["aerial/test/scenes"].keys()
+    assert {"ap", "small_share"} <= metrics["aerial/test/scenes"].keys()
     assert {"border_gain_32", "border_rise_32", "recall"} <= metrics["aerial/test/merged"].keys()
     assert {"limit_gap_rise", "limit_gap_rise_10", "by_crowd"} <= metrics["aerial/test/dense"].keys()
 
