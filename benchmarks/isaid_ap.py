@@ -85,7 +85,7 @@ def main() -> None:
             "settings": settings, "objects": objects, "ap_faster_seconds": fast, "ap_pycocotools_seconds": slow,
             "ap_speedup": slow / fast, "ap_difference": difference,
         }  # fmt: skip
-        write(args.json, figures, "cpu", 1, ("pycocotools", "faster-coco-eval"))
+        write(args.json, figures, "cpu", 1, ("pycocotools", "faster-coco-eval"), part="average_precision")
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ def main() -> None:
     if args.json:
         settings = {k: v for k, v in vars(args).items() if k != "json"}
         figures = {"settings": settings, "tiling_seconds": took, "tiling_cpu_seconds": busy, **counts}
-        write(args.json, figures, "cpu", 1, ("pycocotools",))
+        write(args.json, figures, "cpu", 1, ("pycocotools",), part="tiling")
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def main() -> None:
             "speedup": ratio,
             "peak_mib": peak,
         }
-        write(options.json, figures, "cpu", 1)
+        write(options.json, figures, "cpu", 1, part="panoptic")
 
 
 if __name__ == "__main__":
