@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from labelkit.files import write_whole
 
 Schedule = Callable[[int, int], float]
+Rehearse = Callable[..., "History"]
 
 
 class Batches(Protocol):
@@ -115,6 +116,7 @@ def train(
     keep_best: str | None = None,
     log_every: int = 10,
     on_step: Callable[[int, int], None] | None = None,
+    rehearse: Rehearse | None = None,
 ) -> History:
     """Train a method for a number of optimiser steps, continuing from the checkpoint if there is one.
 
@@ -137,6 +139,8 @@ def train(
         keep_best: name of an evaluated value; the weights at its highest value are kept.
         log_every: steps between entries of the loss series.
         on_step: told (steps done, steps in all) after each step, for a progress bar.
+        rehearse: called in place of the training, as ``rehearse(method, batches, optimizer=..., steps=..., ...)`` with
+            whatever else bears on the cost of a step; its history is returned. For dry runs.
 
     Returns:
         The history; the method holds the weights of the last step.
@@ -148,6 +152,9 @@ def train(
     """
     schedule = schedule or poly()
     device = torch.device(device)
+    if rehearse is not None:
+        cost = {"precision": precision, "channels_last": channels_last, "compile": compile}
+        return rehearse(method, batches, optimizer=optimizer, steps=steps, device=device, **cost)
     checkpoint = Path(checkpoint) if checkpoint else None
     _check(precision, device, steps)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format

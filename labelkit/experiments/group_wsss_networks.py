@@ -78,13 +78,7 @@ def warm_start(
             batches,
             steps=settings.warm_steps,
             optimizer=optimizer(method, settings) or segmentation.sgd(method, settings),
-            precision=settings.precision,
-            device=context.device,
-            channels_last=settings.channels_last,
-            workers=settings.workers,
-            checkpoint=context.workspace / "checkpoint-start.pt",
-            checkpoint_every=settings.checkpoint_every,
-            identity=f"{context.identity}/start",
+            **context.loop(settings, "start"),
         )
         state = {key: value.cpu() for key, value in network.state_dict().items() if not key.startswith("graph.")}
         write_whole(path, lambda partial: torch.save({"weights": state, "seconds": history.seconds}, partial))

@@ -60,6 +60,7 @@ class Context:
         data_root: folder that holds the user's data sets, or None.
         rank, world_size: of this process.
         on_step: told (label, steps done, steps in all).
+        rehearse: stands in for every training of the cell, in a dry run.
     """
 
     device: str
@@ -70,6 +71,27 @@ class Context:
     rank: int = 0
     world_size: int = 1
     on_step: Callable[[str, int, int], None] | None = None
+    rehearse: Callable[..., Any] | None = None
+
+    def loop(self, settings: Any, stage: str = "") -> dict[str, Any]:
+        """What any training takes from the run file and from where it runs: keywords of
+        :func:`labelkit.training.train`.
+
+        Args:
+            settings: of the run.
+            stage: name of this training in a cell that has several; each has a checkpoint of its own.
+        """
+        return {
+            "precision": settings.precision,
+            "device": self.device,
+            "channels_last": settings.channels_last,
+            "compile": settings.compile,
+            "workers": settings.workers,
+            "checkpoint": self.workspace / f"checkpoint{stage and f'-{stage}'}.pt",
+            "checkpoint_every": settings.checkpoint_every,
+            "identity": f"{self.identity}{stage and f'/{stage}'}",
+            "rehearse": self.rehearse,
+        }
 
     @property
     def place(self) -> dict[str, int]:

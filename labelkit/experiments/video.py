@@ -228,14 +228,7 @@ def phase_one(
             batches(ARMS["vat"], data, settings, seed, context),
             steps=steps,
             optimizer=optimizer(method, settings, settings.learning_rate),
-            precision=settings.precision,
-            device=context.device,
-            channels_last=settings.channels_last,
-            compile=settings.compile,
-            workers=settings.workers,
-            checkpoint=context.workspace / "checkpoint-first.pt",
-            checkpoint_every=settings.checkpoint_every,
-            identity=f"{context.identity}/first",
+            **context.loop(settings, "first"),
             on_step=(lambda step, total: context.on_step(f"{name} first phase seed {seed}", step, total))
             if context.on_step
             else None,
