@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := reproduce
-.PHONY: reproduce setup chapters book test lint bench lesson resume lock clean help
+.PHONY: reproduce setup chapters book test lint bench lesson runs resume lock clean help
 
 # The first Python of the path that is new enough. Choose another one with `make PYTHON=/path/to/python3`.
 PYTHON ?= $(shell for p in python3 python3.12 python3.11; do \
@@ -68,8 +68,15 @@ lesson: $(VENV)/.complete  ## make lesson PAPER=cps: run one chapter at the less
 	@if [ -z "$(PAPER)" ]; then echo "Name the chapter: make lesson PAPER=cps" >&2; exit 2; fi
 	$(PY) -m labelkit.publish.chapters --budget lesson --paper $(PAPER)
 
-resume: $(VENV)/.complete  ## go on with chapters that were interrupted (finished records and checkpoints are kept)
-	@$(PY) -m labelkit.publish.chapters --resume
+runs: $(VENV)/.complete  ## make runs PAPERS=cps BUDGET=full [RUNS=..] [PROFILE=laptop|slurm] [GPUS=0] [NODES=1]: run files as jobs, by Snakemake
+	@$(PY) -m labelkit.workflow $(or $(PROFILE),laptop) papers=$(PAPERS) runs=$(RUNS) budget=$(or $(BUDGET),full) \
+		gpus=$(or $(GPUS),0) nodes=$(or $(NODES),1)
+
+resume: $(VENV)/.complete  ## go on with chapters and runs that were interrupted (finished records and checkpoints are kept)
+	@status=0
+	$(PY) -m labelkit.publish.chapters --resume || status=$$?
+	$(PY) -m labelkit.workflow resume || status=$$?
+	exit $$status
 
 lock: $(VENV)/.complete  ## resolve the dependencies of pyproject.toml anew into requirements.lock
 	@$(PY) -m uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \

@@ -75,11 +75,15 @@ def run(
     check: Annotated[bool, typer.Option("--check", help="Validate the file and list its cells; run nothing.")] = False,
     results: Annotated[str, typer.Option(help="Folder for the records instead of the run file's.")] = "",
     jobs: Annotated[int, typer.Option(min=0, help="Cells at the same time; 0: as the run file says.")] = 0,
+    seed: Annotated[
+        list[int] | None, typer.Option(help="Only this seed, or these; all of the run file if none.")
+    ] = None,
 ) -> None:
     """Run every cell of a run file that has no record yet. Stop it at will; the same command continues."""
     from labelkit import runs
 
     overrides = ({"results": results} if results else {}) | ({"jobs": jobs} if jobs else {})
+    overrides |= {"seeds": seed} if seed else {}
     settings = runs.load(run_file, overrides)
     if check:
         count = len(settings.data) * len(settings.arms) * len(settings.seeds)
@@ -91,6 +95,19 @@ def run(
             numbers = ", ".join(f"{key} {value:.4f}" for key, value in values.items() if isinstance(value, float))
             print(f"{record['arm']:24} {record['data']:10} seed {record['seed']}  {protocol}: {numbers}")
     print(f"{len(records)} records in {runs.folder(settings)}")
+
+
+@app.command()
+def collect(
+    run_file: Annotated[Path, typer.Argument(help="A file of data/runs whose cells are all finished.")],
+) -> None:
+    """Write the records of a finished run into data/results, where verdicts and the book's pages read them."""
+    from labelkit import runs
+    from labelkit.publish import records
+
+    settings = runs.load(run_file)
+    count = records.collect(settings, runs.ROOT)
+    print(f"{count} records in {runs.ROOT / 'data' / 'results' / settings.paper / settings.run}.jsonl")
 
 
 @app.command()

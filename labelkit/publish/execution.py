@@ -204,6 +204,4 @@ def _collect(chapter: Chapter) -> int:
     from labelkit import runs
 
     settings = runs.parse(chapter.values, source=f"data/runs/{chapter.paper}/{chapter.budget}.yaml")
-    expected = [(data, arm, seed) for data in settings.data for arm in settings.arms for seed in settings.seeds]
-    target = chapter.root / "data" / "results" / chapter.paper / f"{settings.run}.jsonl"
-    return records.consolidate(chapter.root / runs.folder(settings), target, expected)
+    return records.collect(settings, chapter.root)

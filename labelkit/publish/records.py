@@ -8,8 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labelkit.publish.files import write_if_different
+
+if TYPE_CHECKING:
+    from labelkit.experiments.settings import RunSettings
 
 IDENTITY = ("data", "arm", "seed")
 REQUIRED = ("schema", "paper", "run", "budget", "arm", "data", "seed", "metrics", "steps", "code", "versions", "device")
@@ -58,6 +62,22 @@ def consolidate(folder: Path, target: Path, expected: Iterable[tuple[str, str, i
     lines = [json.dumps(found[key][1], sort_keys=True, ensure_ascii=False) for key in sorted(found)]
     write_if_different(target, "\n".join(lines) + "\n")
     return len(lines)
+
+
+def collect(settings: RunSettings, root: Path) -> int:
+    """Collects the records of all cells of a run into ``data/results/<paper>/<run>.jsonl`` below ``root``.
+
+    Returns:
+        Number of records written.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`consolidate`.
+    """
+    from labelkit import runs
+
+    expected = [(data, arm, seed) for data in settings.data for arm in settings.arms for seed in settings.seeds]
+    target = root / "data" / "results" / settings.paper / f"{settings.run}.jsonl"
+    return consolidate(root / runs.folder(settings), target, expected)
 
 
 def _read(path: Path) -> dict:
