@@ -5,19 +5,19 @@ all, and is never computed again while its key (parameters, code, data) stays th
 flight and nothing else.
 """
 
-import contextlib
 import json
 import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from labelkit import provenance, workers
+from labelkit import distributed, provenance, workers
+from labelkit.datasets.streams import check_shares
 from labelkit.experiments.data import find
 from labelkit.experiments.settings import Context, Outcome, RunSettings
 from labelkit.files import write_whole
@@ -42,6 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = 1
 NOT_IN_KEY = {"arms", "data", "seeds", "jobs", "results", "about"}
 """Keys of a run file that do not shape the number of a single cell."""
+PROCESSES = "processes.json"
+"""In the folder of an unfinished cell: the numbers of processes that have worked on it."""
 
 
 class RunFailed(RuntimeError):
@@ -70,7 +72,9 @@ def folder(settings: RunSettings) -> Path:
 def cells(settings: RunSettings) -> list[Cell]:
     """All cells of a run, with the keys under which their records are kept. Reads the data sets' fingerprints."""
     module, here = experiment(settings.paper), context(settings)
-    shared = settings.model_dump(exclude=NOT_IN_KEY) | {"device": here.device, "processes": here.world_size}
+    # The number of processes is told in the record and does not choose it: a run may go on with fewer, and what many
+    # processes made is read by one. Neither does the number of a GPU.
+    shared = settings.model_dump(exclude=NOT_IN_KEY) | {"device": here.device.split(":")[0]}
     found = []
     for data in settings.data:
         code = provenance.code_digest(settings.paper, find(data).module)
@@ -86,7 +90,7 @@ def context(settings: RunSettings) -> Context:
     """Where a run of these settings happens: device, folders, the user's data, this process among others.
 
     Raises:
-        ValueError: a GPU is asked for and there is none.
+        ValueError: a GPU is asked for and there is none, or the batch cannot be shared out evenly.
     """
     import torch
 
@@ -97,11 +101,12 @@ def context(settings: RunSettings) -> Context:
         kind = "cuda" if torch.cuda.is_available() else "cpu"
     # What cells share depends on the code that made it; the data of a cell do not enter.
     shared = folder(settings) / "shared" / f"{provenance.code_digest(settings.paper)[:8]}-{kind}"
-    rank, world_size = (int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])) if launched() else (0, 1)
-    if kind == "cuda" and launched():
+    rank, world_size = distributed.announced()
+    if kind == "cuda" and distributed.launched():
         kind = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
-    root = os.environ.get("LABELKIT_DATA")
-    return Context(kind, folder(settings), shared, "", Path(root) if root else None, rank, world_size)
+    root, parts = os.environ.get("LABELKIT_DATA"), settings.accumulate
+    check_shares(f"batch_size {settings.batch_size}", settings.batch_size, world_size, parts)
+    return Context(kind, folder(settings), shared, "", Path(root) if root else None, rank, world_size, parts)
 
 
 def record_path(settings: RunSettings, cell: Cell) -> Path:
@@ -157,27 +162,39 @@ def execute(settings: RunSettings, show_progress: bool = True) -> list[dict[str,
     Raises:
         RunFailed: some cells failed; names the first and its log. The records of all others are kept.
     """
-    target = folder(settings)
+    target, here = folder(settings), context(settings)
     _make_writable(target)
-    todo = [cell for cell in cells(settings) if not record_path(settings, cell).exists()]
-    if todo:
-        _prepare(settings)
-    label = f"{settings.paper} {settings.run}"
-    with (
-        _processes(settings) as wait,
-        Progress(max(len(todo), 1), label, "cell") if show_progress and todo else _Silent() as progress,
-    ):
-        parallel = settings.jobs > 1 and len(todo) > 1 and not launched()
-        if parallel:
-            failed = _in_processes(settings, todo, progress)
-        else:
-            failed = _one_by_one(settings, todo, progress, wait)
-    if failed:
-        cell, reason = failed[0]
+    with distributed.joined(here.device):
+        todo = _todo(settings)
+        if todo:
+            _prepare(settings)
+        label = f"{settings.paper} {settings.run}"
+        shown = show_progress and todo and here.rank == 0
+        with Progress(max(len(todo), 1), label, "cell") if shown else _Silent() as progress:
+            parallel = settings.jobs > 1 and len(todo) > 1 and not distributed.launched()
+            failed = (_in_processes if parallel else _one_by_one)(settings, todo, progress)
+        if failed:
+            cell, reason = failed[0]
+            raise RunFailed(
+                f"{len(failed)} of {len(todo)} cells failed, first {cell.name}: {reason}; log: {_log(settings, cell)}"
+            )
+        return records(settings)
+
+
+def _todo(settings: RunSettings) -> list[Cell]:
+    """The cells without a record, as the first process sees them.
+
+    Raises:
+        RunFailed: processes would run other cells, since they read other code or data.
+    """
+    found = cells(settings)
+    known = distributed.all_of([cell.key for cell in found])
+    if any(keys != known[0] for keys in known):
         raise RunFailed(
-            f"{len(failed)} of {len(todo)} cells failed, first {cell.name}: {reason}; log: {_log(settings, cell)}"
+            f"{folder(settings)}: the processes read different code or data; expected the same on all nodes"
         )
-    return records(settings)
+    done = distributed.first_of([record_path(settings, cell).exists() for cell in found])
+    return [cell for cell, there in zip(found, done) if not there]
 
 
 def _make_writable(target: Path) -> None:
@@ -190,37 +207,16 @@ def _make_writable(target: Path) -> None:
 
 
 def _prepare(settings: RunSettings) -> None:
-    """Make what cells share, in the first process alone and before it joins the others."""
+    """Make what cells share, in the first process alone; the others wait until it is there."""
     import torch
 
     here = context(settings)
     if here.rank == 0:
         here.shared.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(settings.threads)
-        experiment(settings.paper).prepare(settings, here)
-
-
-def launched() -> bool:
-    """Whether torchrun started this process as one of several."""
-    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
-
-
-@contextlib.contextmanager
-def _processes(settings: RunSettings) -> Iterator[Callable[[], None]]:
-    """Join the other processes of torchrun, if any; gives a function that waits for all of them."""
-    if not launched():
-        yield lambda: None
-        return
-    import torch
-
-    kind = context(settings).device
-    if kind != "cpu":
-        torch.cuda.set_device(kind)
-    torch.distributed.init_process_group("gloo" if kind == "cpu" else "nccl")
-    try:
-        yield torch.distributed.barrier
-    finally:
-        torch.distributed.destroy_process_group()
+        with distributed.alone():
+            experiment(settings.paper).prepare(settings, replace(here, world_size=1))
+    distributed.barrier()
 
 
 class _Silent:
@@ -232,9 +228,7 @@ class _Silent:
     def __exit__(self, *_: object) -> None: ...
 
 
-def _one_by_one(
-    settings: RunSettings, todo: list[Cell], progress: Any, wait: Callable[[], None]
-) -> list[tuple[Cell, str]]:
+def _one_by_one(settings: RunSettings, todo: list[Cell], progress: Any) -> list[tuple[Cell, str]]:
     failed = []
     for done, cell in enumerate(todo):
 
@@ -243,9 +237,9 @@ def _one_by_one(
 
         problem = _run_cell(settings, cell, on_step)
         failed += [(cell, problem)] if problem else []
-        if problem and launched():  # the other processes wait in a collective that this one has left
+        if problem and distributed.launched():  # the others wait for this process; its end is what ends them
             raise RunFailed(f"{cell.name}: {problem}; log: {_log(settings, cell)}")
-        wait()
+        distributed.barrier()  # the record is there before anybody begins the next cell
         progress.update(done + 1, cell.name)
     return failed
 
@@ -264,7 +258,9 @@ def _workspace(settings: RunSettings, cell: Cell) -> Path:
 
 
 def _log(settings: RunSettings, cell: Cell) -> Path:
-    return _workspace(settings, cell) / "error.log"
+    """Where this process says what went wrong; the others have logs of their own, with the failures that follow."""
+    rank = distributed.announced()[0]
+    return _workspace(settings, cell) / (f"error-{rank}.log" if rank else "error.log")
 
 
 def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | None:
@@ -277,16 +273,18 @@ def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | N
         torch.set_num_threads(settings.threads)
         here = replace(context(settings), workspace=workspace, identity=cell.key, on_step=on_step)
         provenance.reset_peak_memory(here.device)
+        processes = _processes_so_far(workspace, here) if here.rank == 0 else []
         started, clock = datetime.now(UTC), time.perf_counter()
         outcome = experiment(settings.paper).run(cell.arm, cell.data, cell.seed, settings, here)
         if here.rank == 0:
             record = _record(settings, cell, here, outcome, started, time.perf_counter() - clock)
+            if len(processes) > 1:  # the cell was begun by another number of them
+                record["device"]["processes_before"] = processes[:-1]
             write_whole(workspace / "weights.pt", lambda path: torch.save(outcome.weights, path))
             text = json.dumps(_finite(record), indent=1, allow_nan=False, default=float)
             write_whole(record_path(settings, cell), lambda path: path.write_text(text, encoding="utf-8"))
-            for checkpoint in workspace.glob("checkpoint*.pt"):
-                checkpoint.unlink()
-            _log(settings, cell).unlink(missing_ok=True)
+            for left in (*workspace.glob("checkpoint*.pt"), *workspace.glob("error*.log"), workspace / PROCESSES):
+                left.unlink(missing_ok=True)
             _supersede(settings, cell)
     except Exception as error:
         reason = str(error).split("\n")[0] or type(error).__name__
@@ -296,6 +294,17 @@ def _run_cell(settings: RunSettings, cell: Cell, on_step: Any = None) -> str | N
             reason += " (and the log could not be written)"
         return reason
     return None
+
+
+def _processes_so_far(workspace: Path, here: Context) -> list[int]:
+    """With how many processes a cell was trained so far, the present number last; kept until it has its record."""
+    file, known = workspace / PROCESSES, []
+    if file.exists() and any(workspace.glob("checkpoint*.pt")):
+        known = json.loads(file.read_text(encoding="utf-8"))
+    if known[-1:] != [here.world_size]:
+        known.append(here.world_size)
+        write_whole(file, lambda path: path.write_text(json.dumps(known), encoding="utf-8"))
+    return known
 
 
 def _supersede(settings: RunSettings, cell: Cell) -> None:

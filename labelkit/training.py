@@ -1,4 +1,4 @@
-"""The one training loop: steps, schedules, precision, checkpoints, resume, several processes.
+"""The one training loop: steps, schedules, precision, checkpoints, resume, several processes, batches in parts.
 
 It takes any method (an ``nn.Module`` with ``training_step(batch) -> dict of named losses``) and any batches
 (``batches[step]``, a pure function of the step) and knows neither. Two consequences carry the rest of the house. A
@@ -8,11 +8,12 @@ generators, so one file holds it.
 """
 
 import os
-import random
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,16 +22,20 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from labelkit.files import write_whole
+from labelkit import checkpoints, distributed
+from labelkit.batch_statistics import synchronise
 
 Schedule = Callable[[int, int], float]
 Rehearse = Callable[..., "History"]
 
 
 class Batches(Protocol):
-    """Anything that gives the batch of a step: ``batches[step]``, the same for the same step, whenever it is asked."""
+    """Anything that gives the batch of a step: ``batches[step]``, the same for the same step, whenever it is asked.
 
-    def __getitem__(self, step: int) -> Any: ...
+    Where a step is taken in parts, ``batches[step * parts + part]`` gives those of a part.
+    """
+
+    def __getitem__(self, index: int) -> Any: ...
 
 
 class Interrupted(SystemExit):
@@ -64,8 +69,8 @@ class History:
     """What a training left behind, apart from the weights.
 
     Attributes:
-        series: name -> list of (step, value). Losses are means over the steps since the previous entry; a key that
-            ``evaluate`` returned holds its values.
+        series: name -> list of (step, value). Losses are means over the steps since the previous entry, over their
+            parts and over all processes; a key that ``evaluate`` returned holds its values.
         step: optimiser steps done.
         seconds: time spent in training steps, evaluation and checkpoints left out; adds up over resumed parts.
         best_step, best_value: where the ``keep_best`` series was highest (None without it).
@@ -92,7 +97,9 @@ class _Step(nn.Module):
         self.method = method
 
     def forward(self, batch: Any) -> dict[str, Tensor]:
-        return self.method.training_step(batch)
+        losses = self.method.training_step(batch)
+        # Only the loss is differentiated: whoever looks for parameters without gradient must not find them elsewhere.
+        return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
 
 
 def train(
@@ -107,6 +114,7 @@ def train(
     channels_last: bool = False,
     compile: bool = False,
     clip_norm: float | None = None,
+    accumulate: int = 1,
     workers: int = 0,
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: int = 0,
@@ -120,9 +128,15 @@ def train(
 ) -> History:
     """Train a method for a number of optimiser steps, continuing from the checkpoint if there is one.
 
+    Where processes work together (:mod:`labelkit.distributed`) all of them call this alike, each with its own share of
+    the batches. Gradients are averaged over processes and parts.
+
     Args:
         method: ``training_step(batch)`` returns named scalar losses; ``"loss"`` is differentiated. Moved to ``device``.
-        batches: ``batches[step]`` for step in 0..steps-1; nested dicts, lists and tensors are moved to ``device``.
+            A method that counts steps may have an attribute ``last_part``: it tells whether the batch is the last of
+            its step, and is True throughout where steps have one part.
+        batches: ``batches[step]`` for step in 0..steps-1, or of parts of a step; nested dicts, lists and tensors are
+            moved to ``device``.
         steps: optimiser steps in all, those before a resume included.
         optimizer: over the method's parameters; the learning rate of each group is its rate at factor 1.
         schedule: factor of the learning rate at (step, steps), set before the step; default ``poly(0.9)``.
@@ -130,11 +144,14 @@ def train(
         channels_last: convolution weights and 4-d inputs in channels-last memory format.
         compile: compile the training step with ``torch.compile``.
         clip_norm: largest norm of the gradient, if given.
+        accumulate: parts of a step, one after another: a larger batch than memory bears. The step's gradient is the
+            mean of the parts'. Batch normalisation sees a part at a time.
         workers: processes that prepare batches ahead; 0 prepares them in this one.
-        checkpoint: file to write and to resume from; written whole or not at all.
+        checkpoint: file to write and to resume from; written whole or not at all, by the first process for all.
         checkpoint_every: steps between checkpoints; 0 writes only on SIGTERM.
         identity: a digest of what is trained. A checkpoint with another identity is refused.
-        evaluate: called as ``evaluate(step)`` with the method in evaluation mode and gradients off.
+        evaluate: called as ``evaluate(step)`` with the method in evaluation mode and gradients off; in all processes,
+            of which the first one's values count.
         evaluate_every: steps between evaluations, the last step always included; 0 for none.
         keep_best: name of an evaluated value; the weights at its highest value are kept.
         log_every: steps between entries of the loss series.
@@ -153,10 +170,10 @@ def train(
     schedule = schedule or poly()
     device = torch.device(device)
     if rehearse is not None:
-        cost = {"precision": precision, "channels_last": channels_last, "compile": compile}
+        cost = {"precision": precision, "channels_last": channels_last, "compile": compile, "accumulate": accumulate}
         return rehearse(method, batches, optimizer=optimizer, steps=steps, device=device, **cost)
     checkpoint = Path(checkpoint) if checkpoint else None
-    _check(precision, device, steps)
+    _check(precision, device, steps, accumulate)
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     method.to(device=device, memory_format=memory_format)
     for group in optimizer.param_groups:
@@ -164,69 +181,98 @@ def train(
     _optimizer_to(optimizer, device)
     scaler = torch.amp.GradScaler("cuda", enabled=precision == "fp16")
     history, running = History(), _Running()
-    if checkpoint and checkpoint.exists():
-        _restore(checkpoint, identity, method, optimizer, scaler, history, running, steps)
-
-    rank, world_size = _process()
-    if rank and history.step:  # the checkpoint holds the state of the first process; two must not draw the same numbers
-        torch.manual_seed(torch.initial_seed() + history.step)
-    step_module: nn.Module = _Step(method)
-    if world_size > 1:
-        if (
-            device.type == "cuda"
-        ):  # torch's SyncBatchNorm exists on GPUs only; on CPU each process keeps its own statistics
-            nn.SyncBatchNorm.convert_sync_batchnorm(method)
-        ids = [device.index] if device.type == "cuda" and device.index is not None else None
-        step_module = nn.parallel.DistributedDataParallel(step_module, device_ids=ids)
+    step_module, quiet = _together(_Step(method), device)
     if compile:
         step_module = torch.compile(step_module)
+    kept = checkpoints.Kept(method, optimizer, scaler, history, running, device)
+    # Now that the wrapper is made, which may give all processes the first one's buffers: a resumed one has its own.
+    if checkpoint and checkpoint.exists():
+        checkpoints.restore(checkpoint, identity, kept, steps)
 
     autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-    save = checkpoint and (lambda: _save(checkpoint, identity, method, optimizer, scaler, history, running))
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     method.train()
     with _sigterm() as stop:
         started = time.perf_counter()
-        for step, batch in _iterate(batches, history.step, steps, workers):
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * schedule(step, steps)
+        for step, part, batch in _iterate(batches, history.step, steps, accumulate, workers):
+            if part == 0:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["initial_lr"] * schedule(step, steps)
+                optimizer.zero_grad(set_to_none=True)
+            method.last_part = part == accumulate - 1
             batch = to_device(batch, device, memory_format)
-            with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-                losses = step_module(batch)
-            optimizer.zero_grad(set_to_none=True)
-            scaler.scale(losses["loss"]).backward()
+            with nullcontext() if method.last_part else quiet():
+                with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+                    losses = step_module(batch)
+                loss = losses["loss"] if accumulate == 1 else losses["loss"] / accumulate
+                scaler.scale(loss).backward()
+            running.add(losses)
+            if not method.last_part:
+                continue
             if clip_norm is not None:
                 scaler.unscale_(optimizer)
                 nn.utils.clip_grad_norm_(parameters, clip_norm)
             scaler.step(optimizer)
             scaler.update()
-            running.add(losses)
             history.step = done = step + 1
             if done % log_every == 0 or done == steps:
                 history.add(done, running.means(done))
             if on_step:
                 on_step(done, steps)
+            # A signal reaches processes at different times; they must stop after the same step.
+            stopping = distributed.any_of(stop.is_set())
             evaluating = evaluate and evaluate_every and (done % evaluate_every == 0 or done == steps)
-            saving = save and (stop.is_set() or (checkpoint_every and done % checkpoint_every == 0))
-            if evaluating or saving or stop.is_set() or done == steps:
+            saving = checkpoint and (stopping or (checkpoint_every and done % checkpoint_every == 0))
+            if evaluating or saving or stopping or done == steps:
                 history.seconds += time.perf_counter() - started
                 if evaluating:
                     _evaluate(method, evaluate, done, history, keep_best)
-                if (saving or (stop.is_set() and save)) and rank == 0:
-                    save()
-                if stop.is_set() and done < steps:
+                if saving:
+                    checkpoints.save(checkpoint, identity, kept)
+                if stopping and done < steps:
                     raise Interrupted(done, checkpoint)
                 started = time.perf_counter()
     return history
 
 
-def _check(precision: str, device: torch.device, steps: int) -> None:
+def _together(step: _Step, device: torch.device) -> tuple[nn.Module, Callable[[], AbstractContextManager]]:
+    """A step whose gradients are averaged over the processes, and a block in which they are not, for parts of a step.
+
+    What the methods here need of DistributedDataParallel:
+
+    - Parameters may be without gradient: an auxiliary head of weight 0, a graph that groups of one do not use. Which
+      ones is the same in every process and step, but nobody says so beforehand, so each step looks for them
+      (``find_unused_parameters``); otherwise the second step would fail.
+    - Buffers are not handed round (``broadcast_buffers``), as would happen before every forward pass. Statistics
+      of synchronised normalisation are equal in all processes already; all other buffers belong to their process:
+      pools of earlier fakes, maps accumulated for the images that it saw.
+    - A step calls networks several times, some of them twice, without gradient or with parameters detached. All of it
+      is one forward pass of this wrapper, so gradients are averaged once, in the one backward pass. Gradients that a
+      step takes for itself (virtual adversarial training) are those of its inputs and are left alone.
+    - Gradients are averaged before any optimiser sees them, so two of them side by side need nothing more.
+    """
+    if distributed.place()[1] == 1:
+        return step, nullcontext
+    synchronise(step, device)
+    ids = [device.index] if device.type == "cuda" and device.index is not None else None
+    with warnings.catch_warnings():  # newer versions rename the option; what takes its place still hands buffers round
+        warnings.simplefilter("ignore", FutureWarning)
+        together = nn.parallel.DistributedDataParallel(
+            step, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
+        )
+    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")  # where there are none this time
+    return together, together.no_sync
+
+
+def _check(precision: str, device: torch.device, steps: int, accumulate: int) -> None:
     if precision not in ("fp32", "bf16", "fp16"):
         raise ValueError(f"precision is {precision!r}; expected 'fp32', 'bf16' or 'fp16'")
     if precision == "fp16" and device.type != "cuda":
         raise ValueError(f"precision 'fp16' needs a CUDA device, not {device.type!r}; use 'bf16' or 'fp32'")
     if steps < 1:
         raise ValueError(f"steps is {steps}; expected at least 1")
+    if accumulate < 1:
+        raise ValueError(f"accumulate is {accumulate}; expected at least 1 part of a step")
 
 
 def to_device(batch: Any, device: torch.device, memory_format: torch.memory_format = torch.contiguous_format) -> Any:
@@ -241,28 +287,25 @@ def to_device(batch: Any, device: torch.device, memory_format: torch.memory_form
     return batch
 
 
-def _process() -> tuple[int, int]:
-    """(rank, number of processes); (0, 1) outside torchrun."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
-
-
-def _iterate(batches: Batches, start: int, steps: int, workers: int) -> Iterator[tuple[int, Any]]:
+def _iterate(batches: Batches, start: int, steps: int, parts: int, workers: int) -> Iterator[tuple[int, int, Any]]:
+    """Step, part and batch, from a step on."""
+    order = range(start * parts, steps * parts)
     if workers == 0:
-        for step in range(start, steps):
-            yield step, batches[step]
+        for index in order:
+            yield *divmod(index, parts), batches[index]
         return
     loader = torch.utils.data.DataLoader(
-        batches, batch_size=None, sampler=range(start, steps), num_workers=workers, pin_memory=torch.cuda.is_available()
+        batches, batch_size=None, sampler=order, num_workers=workers, pin_memory=torch.cuda.is_available()
     )
-    yield from zip(range(start, steps), loader)
+    for index, batch in zip(order, loader):
+        yield *divmod(index, parts), batch
 
 
 def _evaluate(method: nn.Module, evaluate: Callable, step: int, history: History, keep_best: str | None) -> None:
     method.eval()
     with torch.no_grad():
-        values = evaluate(step)
+        # All go on with one set of values, so that none keeps other best weights for a digit that differs.
+        values = distributed.first_of(evaluate(step))
     method.train()
     history.add(step, values)
     if keep_best is None:
@@ -275,7 +318,12 @@ def _evaluate(method: nn.Module, evaluate: Callable, step: int, history: History
 
 
 class _Running:
-    """Sums of the losses since the last entry of the series; kept on the device, so that a step never waits for it."""
+    """Sums of the losses since the last entry of the series; kept on the device, so that a step never waits for it.
+
+    Attributes:
+        sums: by name, of this process.
+        count: of the batches, or parts of one, that were added.
+    """
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
@@ -288,7 +336,10 @@ class _Running:
         self.count += 1
 
     def means(self, step: int) -> dict[str, float]:
-        means = {name: float(value) / self.count for name, value in self.sums.items()}
+        """Over all processes; then everything begins anew."""
+        values = [float(value) for value in self.sums.values()]
+        total = distributed.add_up(torch.tensor([*values, self.count], dtype=torch.float64)).tolist()
+        means = {name: value / total[-1] for name, value in zip(self.sums, total)}
         self.sums, self.count = {}, 0
         if not np.isfinite(means.get("loss", 0.0)):
             shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
@@ -316,62 +367,3 @@ def _optimizer_to(optimizer: torch.optim.Optimizer, device: torch.device) -> Non
         for name, value in state.items():
             if isinstance(value, Tensor):
                 state[name] = value.to(device)
-
-
-def _save(path: Path, identity: str, method, optimizer, scaler, history: History, running: _Running) -> None:
-    state = {
-        "identity": identity,
-        "method": method.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "scaler": scaler.state_dict(),
-        "history": {name: getattr(history, name) for name in History.__dataclass_fields__},
-        "running": {"sums": running.sums, "count": running.count},
-        "random": _random_state(),
-    }
-    write_whole(path, lambda partial: torch.save(state, partial))
-
-
-def _restore(
-    path: Path, identity: str, method, optimizer, scaler, history: History, running: _Running, steps: int
-) -> None:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        found = state["identity"]
-    except Exception as error:  # torch.load has no exception of its own: a cut file shows as one of many
-        raise ValueError(
-            f"{path}: not a readable checkpoint ({type(error).__name__}); delete it to start over"
-        ) from error
-    if found != identity:
-        raise ValueError(f"{path}: checkpoint of another run (identity {found!r}, expected {identity!r}); move it away")
-    if state["history"]["step"] > steps:
-        raise ValueError(
-            f"{path}: checkpoint after step {state['history']['step']}, but only {steps} steps are asked for"
-        )
-    method.load_state_dict(state["method"])
-    optimizer.load_state_dict(state["optimizer"])
-    scaler.load_state_dict(state["scaler"])
-    for name, value in state["history"].items():
-        setattr(history, name, value)
-    running.sums, running.count = state["running"]["sums"], state["running"]["count"]
-    _set_random_state(state["random"])
-
-
-def _random_state() -> dict[str, Any]:
-    name, keys, position, has_gauss, cached = np.random.get_state()
-    version, internal, gauss = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": [name, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
-        "python": [version, list(internal), gauss],
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))

@@ -144,6 +144,7 @@ def group_stream(
     seed: int = 0,
     rank: int = 0,
     world_size: int = 1,
+    parts: int = 1,
 ) -> Stream:
     """Batches of groups as a pure function of the step.
 
@@ -152,19 +153,20 @@ def group_stream(
 
     Args:
         dataset, partners, group_size, augment: as for :class:`Gathered`.
-        groups: G, groups of a joined batch, over all processes.
+        groups: G, groups of a joined batch, over all processes and parts.
         seed: chooses order, partners and augmentation.
-        rank, world_size: this process and their number.
+        rank, world_size, parts: this process, their number, and the parts of its share; see
+            :class:`labelkit.datasets.streams.Stream`.
 
     Returns:
         ``stream[step]``: ``image`` (G, K, 3, H, W), ``tags`` (G, K, C) and ``index`` (G, K).
 
     Raises:
-        ValueError: as :class:`Gathered`, or the groups cannot be shared out evenly over the processes.
+        ValueError: as :class:`Gathered`, or the groups cannot be shared out evenly over processes and parts.
     """
     indexed = Indexed(dataset)
     gathered = Gathered(indexed, partners, group_size, augment)
-    return Stream(indexed, range(len(dataset)), groups, gathered, seed, rank, world_size)
+    return Stream(indexed, range(len(dataset)), groups, gathered, seed, rank, world_size, parts)
 
 
 def tags_of(dataset: Any) -> np.ndarray:

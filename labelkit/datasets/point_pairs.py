@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from labelkit.datasets.streams import check_shares, places_of
+
 PARTNERS = ("common", "random", "swapped")
 
 
@@ -52,13 +54,17 @@ class PairStream:
     ``partner="random"``, any other cloud. ``partner="swapped"`` draws as "common" and then passes each partner on to
     the next first member of the batch: the same clouds, in other pairs.
 
+    Which pairs there are is the same for any number of processes and parts. How ``load`` turns and colours them is not:
+    a process draws for the clouds of a part together.
+
     Args:
         known: (n, C) bool, from `known_classes`.
-        pairs: pairs in a joined batch, over all processes.
+        pairs: pairs in a joined batch, over all processes and parts.
         load: gives the batch of some clouds, ``load(indices, generator)``; the clouds of a pair lie side by side.
         seed: of all draws.
         partner: "common", "random" or "swapped".
-        rank, world_size: this process and their number.
+        rank, world_size, parts: this process, their number, and the parts of its share; ``stream[index]`` counts parts,
+            as that of a :class:`labelkit.datasets.streams.Stream` does.
 
     Raises:
         ValueError: fewer than two clouds, pairs that cannot be shared out evenly, or an unknown way to draw partners.
@@ -73,27 +79,29 @@ class PairStream:
         partner: str = "common",
         rank: int = 0,
         world_size: int = 1,
+        parts: int = 1,
     ) -> None:
         if len(known) < 2:
             raise ValueError(f"{len(known)} cloud(s) were given; a pair needs at least two")
-        if pairs < 1 or pairs % world_size:
-            raise ValueError(f"{pairs} pairs cannot be shared out evenly over {world_size} process(es)")
+        check_shares(f"{pairs} pairs", pairs, world_size, parts)
         if partner not in PARTNERS:
             raise ValueError(f"partner is {partner!r}; expected one of {', '.join(PARTNERS)}")
-        if partner == "swapped" and pairs // world_size < 2:
-            raise ValueError(f"{pairs} pair(s) in a batch; swapped partners need at least two pairs a process")
+        if partner == "swapped" and pairs // (world_size * parts) < 2:
+            raise ValueError(f"{pairs} pair(s) in a batch; swapped partners need at least two pairs a process and part")
         self.known, self.pairs, self.load, self.seed = np.asarray(known, bool), pairs, load, seed
-        self.partner, self.rank, self.world_size = partner, rank, world_size
+        self.partner, self.rank, self.world_size, self.parts = partner, rank, world_size, parts
 
-    def __getitem__(self, step: int) -> Any:
-        """The batch of a step, 0 <= step."""
-        return self.load(self.indices(step), np.random.default_rng([self.seed, 3, step, self.rank]))
+    def __getitem__(self, index: int) -> Any:
+        """The batch of a step, or of a part of a step, 0 <= index."""
+        step, part = divmod(index, self.parts)
+        generator = np.random.default_rng([self.seed, 3, step, self.rank * self.parts + part])
+        return self.load(self.indices(index), generator)
 
-    def indices(self, step: int) -> list[int]:
-        """The clouds of a step for this process: first, partner, first, partner, ..."""
-        share = self.pairs // self.world_size
+    def indices(self, index: int) -> list[int]:
+        """The clouds of a step, or of a part of it, for this process: first, partner, first, partner, ..."""
+        step, places = places_of(index, self.pairs, self.rank, self.world_size, self.parts)
         firsts, partners = [], []
-        for place in range(self.rank * share, (self.rank + 1) * share):
+        for place in places:
             epoch, offset = divmod(step * self.pairs + place, len(self.known))
             firsts.append(int(_order(self.seed, epoch, len(self.known))[offset]))
             partners.append(self._partner(firsts[-1], np.random.default_rng([self.seed, 2, step, place])))

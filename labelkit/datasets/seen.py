@@ -36,7 +36,7 @@ class Pixels:
 
 
 def opened(report: Report, row: str, reader: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-    """What a reader gives, or None and a row with what is wrong if it raises FileNotFoundError or ValueError.
+    """What a reader gives, or None and a row with what is wrong if it raises OSError or ValueError.
 
     Args:
         report: receives the row.
@@ -46,7 +46,7 @@ def opened(report: Report, row: str, reader: Callable[..., Any], *arguments: Any
     """
     try:
         return reader(*arguments, **named)
-    except (FileNotFoundError, ValueError) as error:
+    except (OSError, ValueError) as error:
         report.add(row, str(error), False)
         return None
 
@@ -112,7 +112,7 @@ def check_manifest(report: Report, folder: Path) -> None:
     if not (folder / "MANIFEST.sha256").is_file():
         return
     problems, count = [], 0
-    for line in (folder / "MANIFEST.sha256").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in (folder / "MANIFEST.sha256").read_text(encoding="utf-8-sig", errors="replace").splitlines():
         digest, _, name = line.partition("  ")
         if not name:
             continue

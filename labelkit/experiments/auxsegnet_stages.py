@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit import distributed
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.experiments.tagging import BATCH, in_batches
 from labelkit.files import write_whole
@@ -58,7 +59,7 @@ def stage_labels(folder: Path, stage: int, source: Mapping[str, Any], own_salien
 
 
 def fill(labels: StageLabels, dataset: Any, label_of: LabelOf, num_classes: int, context: Context, size: int = BATCH):
-    """Label all training images unless it was done before; the first process works, the others wait.
+    """Label all training images unless it was done before; each process writes the labels of its share.
 
     Args:
         labels: to fill.
@@ -68,9 +69,10 @@ def fill(labels: StageLabels, dataset: Any, label_of: LabelOf, num_classes: int,
         context: of the cell.
         size: images at a time; 1 where they differ in size.
     """
-    if context.rank == 0 and not labels.masks.complete:
-        counts, index = torch.zeros(256, dtype=torch.int64), 0
-        for batch in in_batches(dataset, context.device, size):
+    if not distributed.first_of(labels.masks.complete):
+        own = distributed.shard(len(dataset), size)
+        counts, index = torch.zeros(256, dtype=torch.int64), own.start
+        for batch in in_batches(dataset, context.device, size, own):
             seen = {key: value for key, value in batch.items() if key not in ("mask", "parts")}
             with torch.no_grad():
                 masks, saliency = label_of(seen)
@@ -81,10 +83,12 @@ def fill(labels: StageLabels, dataset: Any, label_of: LabelOf, num_classes: int,
                     cut = (saliency[place, 0] * 255).to(torch.uint8).cpu().numpy()
                     labels.saliency.write_mask(index, cut)
                 index += 1
-        if labels.saliency is not None:
-            labels.saliency.set_complete([])
-        labels.masks.set_complete(counts[:num_classes].tolist())
-    wait()
+        counts = distributed.add_up(counts)  # and with it, all masks are there
+        if context.rank == 0:
+            if labels.saliency is not None:
+                labels.saliency.set_complete([])
+            labels.masks.set_complete(counts[:num_classes].tolist())
+    distributed.barrier()
 
 
 class StageData:
@@ -181,12 +185,12 @@ def once(path: Path, make: Callable[[], Outcome], context: Context) -> Outcome:
         ValueError: the file is not readable; names it.
     """
     there = path.exists()
-    wait()  # so that no process of a distributed run sees a file that another has only just written
+    distributed.barrier()  # so that no process of a distributed run sees a file that another has only just written
     if not there:
         outcome = make()
         if context.rank == 0:
             write_whole(path, lambda partial: torch.save(asdict(outcome), partial))
-        wait()
+        distributed.barrier()
         return outcome
     try:
         return Outcome(**torch.load(path, map_location="cpu", weights_only=True))
@@ -197,9 +201,3 @@ def once(path: Path, make: Callable[[], Outcome], context: Context) -> Outcome:
 def digest(value: Any) -> str:
     """16 hex digits of anything that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def wait() -> None:
-    """Until all processes of a distributed run are here."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()

@@ -80,11 +80,11 @@ def build(
     settings: Settings,
     seed: int,
     backbone: dict[str, Any] | None = None,
-    processes: int = 1,
+    shares: int = 1,
 ) -> nn.Module:
     """The method of an arm with freshly drawn weights; ``backbone`` weights, if given, replace those of the backbones.
 
-    OHEM keeps its least number of pixels in each of the ``processes`` that share a batch out.
+    OHEM's least number of pixels is that of the joined batch; each of the ``shares`` in which it comes keeps a part.
     One seed gives every arm the same network a. Network b has the backbone of a and a head of its own, except in
     "twins".
     """
@@ -95,7 +95,7 @@ def build(
         network_a.backbone.load_state_dict(backbone)
     loss = cross_entropy
     if settings.ohem:
-        loss = partial(ohem_cross_entropy, threshold=0.7, min_kept=_ohem_kept(settings) // processes)
+        loss = partial(ohem_cross_entropy, threshold=0.7, min_kept=_ohem_kept(settings) // shares)
     if chosen.method in ("supervised", "self"):
         weight = 0.0 if chosen.method == "supervised" else settings.cps_weight
         return SelfPseudo(network_a, weight, supervised_loss=loss)
@@ -129,7 +129,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     chosen = ARMS[arm]
     parts = segmentation.load_data(data, settings, context)
     backbone = segmentation.backbone_weights(settings, context)
-    method = build(arm, len(parts.classes), settings, seed, backbone, context.world_size)
+    method = build(arm, len(parts.classes), settings, seed, backbone, context.shares)
     split = segmentation.split_of(parts, chosen.fraction, seed)
     stream = partial(segmentation.stream_of, parts, seed=seed, settings=settings, context=context)
     streams = {"labelled": stream(split.labelled, 0)}

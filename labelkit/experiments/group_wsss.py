@@ -59,11 +59,7 @@ def _schedule(settings: Settings) -> Schedule | None:
 
 
 def run(arm: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:
-    """Train and judge one cell.
-
-    Raises:
-        ValueError: several processes; maps accumulate in one.
-    """
+    """Train and judge one cell."""
     outcome, labels = classify(arm, data, seed, settings, context)
     if arm not in settings.segment:
         return outcome
@@ -75,14 +71,11 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
 def classify(arm: str, data: str, seed: int, settings: Settings, context: Context) -> tuple[Outcome, Tensor]:
     """Train the classifier of a cell, judge its maps, and label the training images by them.
 
+    Each of several processes accumulates the maps of the images that it sees; the largest of all are judged.
+
     Returns:
         The outcome, and pseudo labels (n, H, W) uint8.
-
-    Raises:
-        ValueError: several processes; maps accumulate in one.
     """
-    if context.world_size > 1:
-        raise ValueError(f"{context.world_size} processes were started; accumulated maps need one")
     parts = tagging.load_data(data, settings, context)
     tags = tags_of(parts.train)
     partners = Partners(tags, ARMS[arm].partners, untagged=True)
@@ -98,6 +91,7 @@ def classify(arm: str, data: str, seed: int, settings: Settings, context: Contex
         AccumulatedMaps(torch.from_numpy(tags), _map_size(network, settings), settings.likely),
         first_step=epoch if steps > epoch else 0,
         last_from=max(0, steps - epoch),
+        parts=context.parts,
     )
     if ARMS[arm].group_size == 1:
         method: nn.Module = SingleImage(network, collection)
@@ -116,6 +110,7 @@ def classify(arm: str, data: str, seed: int, settings: Settings, context: Contex
         optimizer=optimizer(method, settings),
         schedule=_schedule(settings),
     )
+    collection.accumulated.merge()
     found, labels = judge(method, parts, partners, ARMS[arm].group_size, seed, context)
     # The accumulated maps of the whole training part would take more room beside a record than the network.
     weights = {name: value for name, value in outcome.weights.items() if not name.startswith("collection.")}

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelkit import distributed
 from labelkit.experiments import segmentation
 from labelkit.experiments.group_wsss_settings import ALL_ARMS, Settings
 from labelkit.experiments.settings import Context
@@ -72,7 +73,7 @@ def warm_start(
     path = context.shared / f"group-wsss-start-{digest}.pt"
     if not path.exists():
         method = SingleImage(network)
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + 1_000_003 * context.rank)
         history = train(
             method,
             batches,
@@ -81,7 +82,9 @@ def warm_start(
             **context.loop(settings, "start"),
         )
         state = {key: value.cpu() for key, value in network.state_dict().items() if not key.startswith("graph.")}
-        write_whole(path, lambda partial: torch.save({"weights": state, "seconds": history.seconds}, partial))
+        if context.rank == 0:
+            write_whole(path, lambda partial: torch.save({"weights": state, "seconds": history.seconds}, partial))
+        distributed.barrier()
     start: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     network.cpu().load_state_dict(network.state_dict() | start["weights"])
     return start["seconds"]

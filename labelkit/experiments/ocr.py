@@ -1,6 +1,7 @@
 """OCR: its arms differ in the context module between one encoder and one decoder, or in how that module is trained."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -46,16 +47,23 @@ ARMS = {
 }
 
 
-def build(arm: str, classes: int, settings: Settings, seed: int, backbone: dict[str, Any] | None = None) -> OCR:
-    """The method of an arm with freshly drawn weights; ``backbone`` weights, if given, replace those of the
-    backbone."""
+def build(
+    arm: str, classes: int, settings: Settings, seed: int, backbone: dict[str, Any] | None = None, shares: int = 1
+) -> OCR:
+    """The method of an arm with freshly drawn weights; ``backbone`` weights, if given, replace those of the backbone.
+
+    OHEM's least number of pixels is that of the joined batch; each of the ``shares`` in which it comes keeps a part.
+    """
     chosen = ARMS[arm]
     torch.manual_seed(seed)
     network = _network(chosen, classes, settings)
     if backbone is not None:
         network.backbone.load_state_dict(backbone)
     aux_weight = settings.aux_weight if chosen.supervise_regions else 0.0
-    return OCR(network, aux_weight, ideal=chosen.ideal, main_loss=_ohem if settings.ohem else cross_entropy)
+    loss = cross_entropy
+    if settings.ohem:
+        loss = partial(ohem_cross_entropy, threshold=0.9, min_kept=131072 // shares)
+    return OCR(network, aux_weight, ideal=chosen.ideal, main_loss=loss)
 
 
 def _network(arm: Arm, classes: int, settings: Settings) -> nn.Module:
@@ -71,14 +79,11 @@ def _network(arm: Arm, classes: int, settings: Settings) -> nn.Module:
     return made(classes, pretrained=settings.pretraining == "imagenet")
 
 
-def _ohem(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    return ohem_cross_entropy(logits, target, threshold=0.9, min_kept=131072)
-
-
 def run(arm: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:
     """Train and test one cell: all labels, the same batches for every arm of a seed."""
     parts = segmentation.load_data(data, settings, context)
-    method = build(arm, len(parts.classes), settings, seed, segmentation.backbone_weights(settings, context))
+    backbone = segmentation.backbone_weights(settings, context)
+    method = build(arm, len(parts.classes), settings, seed, backbone, context.shares)
     stream = Stream(
         parts.train,
         range(len(parts.train)),

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelkit import distributed
 from labelkit.datasets.splits import Split, refuse_overlap
 from labelkit.datasets.streams import Augment, Joined, Stream
 from labelkit.experiments import segmentation
@@ -124,7 +125,7 @@ def train_rounds(
                 write_whole(path, lambda partial, end=end: torch.save(end, partial))
                 shutil.rmtree(context.workspace / f"pseudo-labels-{number}", ignore_errors=True)
                 shutil.rmtree(context.workspace / f"maps-{number}", ignore_errors=True)
-            _wait()
+            distributed.barrier()
         ends.append(end)
         offset += stage.steps
     return _joined([Outcome(**end["outcome"], weights=end["method"]) for end in ends])
@@ -133,11 +134,11 @@ def train_rounds(
 class _Later:
     """A stream from a later step on."""
 
-    def __init__(self, stream: Any, offset: int) -> None:
-        self.stream, self.offset = stream, offset
+    def __init__(self, stream: Stream, offset: int) -> None:
+        self.stream, self.offset = stream, offset * stream.parts
 
-    def __getitem__(self, step: int) -> Any:
-        return self.stream[step + self.offset]
+    def __getitem__(self, index: int) -> Any:
+        return self.stream[index + self.offset]
 
 
 def _train_round(
@@ -159,14 +160,14 @@ def _train_round(
             predict_share(
                 number, teacher, method, data=data, split=split, crop=crop, context=context, long_side=long_side
             )
-            _wait()
+            distributed.barrier()
         if context.rank == 0:
             found = make_labels(
                 number, stage.labelling, teacher, method, data=data, split=split, crop=crop, context=context,
                 seed=seed, label=label, long_side=long_side, cache_maps=cache_maps, judge=judge,
                 workers=max(1, settings.workers),
             )  # fmt: skip
-        _wait()
+        distributed.barrier()
         folder = label_folder(number, stage.labelling, teacher, data, split, context, seed)
         streams["pseudo"] = stream(PseudoLabelled(data.train, folder), split.unlabelled, 1)
     outcome = segmentation.train_and_evaluate(
@@ -230,9 +231,3 @@ def _joined(outcomes: Sequence[Outcome]) -> Outcome:
         train_seconds=sum(outcome.train_seconds for outcome in outcomes),
         images_seen=sum(outcome.images_seen for outcome in outcomes),
     )
-
-
-def _wait() -> None:
-    """Until all processes of a distributed run are here."""
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.barrier()

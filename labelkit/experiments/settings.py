@@ -23,7 +23,10 @@ class RunSettings(BaseModel):
     arms: list[str] = Field(min_length=1)
     seeds: list[int] = Field(min_length=1)
     steps: int = Field(ge=1, description="optimiser steps of an arm")
-    batch_size: int = Field(ge=1, description="images of a joined batch, over all processes")
+    batch_size: int = Field(ge=1, description="images of a joined batch, over all processes and parts")
+    accumulate: int = Field(
+        default=1, ge=1, description="parts in which a process takes its share of a joined batch, one after another"
+    )
     learning_rate: float = Field(gt=0)
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
@@ -59,6 +62,7 @@ class Context:
         identity: digest of the cell, for checkpoints.
         data_root: folder that holds the user's data sets, or None.
         rank, world_size: of this process.
+        parts: in which a process takes its share of a joined batch.
         on_step: told (label, steps done, steps in all).
         rehearse: stands in for every training of the cell, in a dry run.
     """
@@ -70,6 +74,7 @@ class Context:
     data_root: Path | None = None
     rank: int = 0
     world_size: int = 1
+    parts: int = 1
     on_step: Callable[[str, int, int], None] | None = None
     rehearse: Callable[..., Any] | None = None
 
@@ -87,6 +92,7 @@ class Context:
             "channels_last": settings.channels_last,
             "compile": settings.compile,
             "workers": settings.workers,
+            "accumulate": self.parts,
             "checkpoint": self.workspace / f"checkpoint{stage and f'-{stage}'}.pt",
             "checkpoint_every": settings.checkpoint_every,
             "identity": f"{self.identity}{stage and f'/{stage}'}",
@@ -96,7 +102,13 @@ class Context:
     @property
     def place(self) -> dict[str, int]:
         """This process among all, as a :class:`labelkit.datasets.streams.Stream` takes it."""
-        return {"rank": self.rank, "world_size": self.world_size}
+        return {"rank": self.rank, "world_size": self.world_size, "parts": self.parts}
+
+    @property
+    def shares(self) -> int:
+        """In how many shares a joined batch is taken, over processes and parts. A least number of pixels of the joined
+        batch is divided by it."""
+        return self.world_size * self.parts
 
 
 @dataclass

@@ -15,6 +15,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from labelkit import distributed
 from labelkit.datasets.relabelled import Relabelled
 from labelkit.experiments import segmentation
 from labelkit.experiments.cells import Measured, train_cell
@@ -185,6 +186,8 @@ def train_tagger(
 def judge_maps(maps_of: Callable[[Tensor, Tensor], Tensor], data: TagData, context: Context) -> dict[str, Any]:
     """Hold class activation maps of all training images, unaugmented, against their masks.
 
+    Where processes work together each maps its share; all must call this.
+
     Args:
         maps_of: images (B, 3, H, W) and tags (B, C) to maps (B, C, H, W), see
             :func:`labelkit.pseudo_labels.activation_maps.normalise`. Gradients are off when it is called; a method
@@ -196,10 +199,10 @@ def judge_maps(maps_of: Callable[[Tensor, Tensor], Tensor], data: TagData, conte
         What :class:`labelkit.pseudo_labels.map_quality.MapQuality` gives. Put it under ``<data>/train/maps``.
     """
     quality = MapQuality(len(data.foreground))
-    for batch in in_batches(data.train, context.device):
+    for batch in in_batches(data.train, context.device, own=distributed.shard(len(data.train), BATCH)):
         maps = maps_of(batch["image"], batch["tags"])
         quality.update(maps.cpu(), batch["tags"].cpu(), batch["mask"].cpu(), parts_of(batch))
-    return quality.summary()
+    return quality.merge().summary()
 
 
 @torch.no_grad()
@@ -284,12 +287,13 @@ def train_segmentation(
     )
 
 
-def in_batches(dataset: Any, device: str, size: int = BATCH) -> Any:
-    """The samples of a data set in order, collated; tensors lie on the device."""
+def in_batches(dataset: Any, device: str, size: int = BATCH, own: range | None = None) -> Any:
+    """The samples of a data set in order, or those of a range, collated; tensors lie on the device."""
     from labelkit.datasets.streams import stack
 
-    for start in range(0, len(dataset), size):
-        batch = stack([dataset[index] for index in range(start, min(start + size, len(dataset)))])
+    own = range(len(dataset)) if own is None else own
+    for start in own[::size]:
+        batch = stack([dataset[index] for index in range(start, min(start + size, own.stop))])
         yield {key: value.to(device) if isinstance(value, Tensor) else value for key, value in batch.items()}
 
 

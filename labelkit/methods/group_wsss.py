@@ -41,20 +41,24 @@ class Collection(nn.Module):
     """Maps collected in training steps, from a step on; a checkpoint holds the maps and the number of steps.
 
     Args:
-        accumulated: where they go.
+        accumulated: where they go; in each of several processes what it saw, until they are merged.
         first_step: steps before this one (from 0) collect nothing; as released, the first epoch.
         last_from: from this step on also maps of unlikely classes are kept, if there is none yet; the last epoch.
+            Whether there is one, all processes know from here on.
+        parts: calls of ``add`` that make a step.
     """
 
-    def __init__(self, accumulated: AccumulatedMaps, first_step: int = 0, last_from: int = 0) -> None:
+    def __init__(self, accumulated: AccumulatedMaps, first_step: int = 0, last_from: int = 0, parts: int = 1) -> None:
         super().__init__()
-        self.accumulated, self.first_step, self.last_from = accumulated, first_step, last_from
+        self.accumulated, self.first_step, self.last_from, self.parts = accumulated, first_step, last_from, parts
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
     @torch.no_grad()
     def add(self, index: Tensor, maps: Tensor, logits: Tensor) -> None:
-        """One step's maps (B, C, h, w) with logits (B, C) of the images (B,)."""
-        step = int(self.steps)
+        """Maps (B, C, h, w) of a step, or of a part of one, with logits (B, C) of the images (B,)."""
+        step, part = divmod(int(self.steps), self.parts)
+        if step == self.last_from and part == 0:
+            self.accumulated.merge()
         if step >= self.first_step:
             self.accumulated.update(index, maps.float(), logits.float(), last=step >= self.last_from)
         self.steps += 1

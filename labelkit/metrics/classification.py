@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit import distributed
+
 PROTOCOLS = ("upright", "four-rotations")
 
 
@@ -18,6 +20,8 @@ def classify(
     device: str | torch.device = "cpu",
 ) -> tuple[Tensor, Tensor]:
     """Class scores of every image of a data set, and the truth.
+
+    Where processes work together each predicts its share of the batches; all must call this, and all get all scores.
 
     Args:
         predict: images (B, 3, H, W) to logits (B, C).
@@ -37,13 +41,15 @@ def classify(
         raise ValueError(f"protocol is {protocol!r}; expected one of {', '.join(PROTOCOLS)}")
     turns = range(4 if protocol == "four-rotations" else 1)
     scores, labels = [], []
-    for start in range(0, len(dataset), batch_size):
-        samples = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
+    own = distributed.shard(len(dataset), batch_size)
+    for start in own[::batch_size]:
+        samples = [dataset[index] for index in range(start, min(start + batch_size, own.stop))]
         images = torch.stack([sample["image"] for sample in samples]).to(device)
         rotated = [predict(torch.rot90(images, turn, (2, 3))).float() for turn in turns]
         scores.append(torch.stack(rotated).mean(0).cpu())
         labels += [int(sample["label"]) for sample in samples]
-    return torch.cat(scores), torch.tensor(labels)
+    found = (torch.cat(scores), torch.tensor(labels)) if own else (None, None)
+    return distributed.rows_of(found[0]), distributed.rows_of(found[1])
 
 
 def accuracies(logits: Tensor, labels: Tensor, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from labelkit import distributed
+
 
 class ConfusionMatrix:
     """Counts of (true class, predicted class) over all pixels seen, updated image by image on the device of the pixels.
@@ -77,7 +79,9 @@ class ConfusionMatrix:
         return float(self.matrix.diagonal().sum() / self.matrix.sum().double())
 
     def merge(self) -> "ConfusionMatrix":
-        """Add up the counts of all processes of a distributed run, in place; exact, since counts are integers."""
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(self.matrix)
+        """Add up the counts of all processes that work together, in place; exact, since counts are integers.
+
+        All of them must call it, also one that has counted nothing.
+        """
+        self.matrix = distributed.add_up(self.matrix)
         return self

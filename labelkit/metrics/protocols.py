@@ -3,6 +3,9 @@
 A number without its protocol says little: sliding-window evaluation alone is worth more than a point on
 Cityscapes. Every function here adds all images into one confusion matrix; a mean of per-image scores is another
 metric and is not offered.
+
+Where processes work together each predicts its share of the images, and the counts are added up: all of them must call
+a protocol, and all get the matrix of the whole set.
 """
 
 import math
@@ -13,9 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labelkit import distributed
 from labelkit.metrics.confusion import ConfusionMatrix
 
 Predict = Callable[..., Tensor]
+PIXELS = 2**21
+"""Most pixels of a forward pass."""
 
 
 def whole_image(
@@ -41,10 +47,10 @@ def whole_image(
         The confusion matrix over all images.
     """
     confusion = ConfusionMatrix(len(dataset.classes), dataset.ignore_index)
-    for images, masks in batches(dataset, indices, batch_size, device):
+    for images, masks in batches(dataset, share(dataset, indices, batch_size), batch_size, device):
         scores = predict(images, masks) if oracle else predict(images)
         confusion.update(scores.argmax(1), masks)
-    return confusion
+    return confusion.merge()
 
 
 def sliding_window(
@@ -75,7 +81,7 @@ def sliding_window(
     """
     height, width = (crop, crop) if isinstance(crop, int) else crop
     confusion = ConfusionMatrix(len(dataset.classes), dataset.ignore_index)
-    for images, masks in batches(dataset, indices, 1, device):
+    for images, masks in batches(dataset, share(dataset, indices, 1), 1, device):
         h, w = images.shape[-2:]
         padded = _pad_with_mean(images, max(0, height - h), max(0, width - w))
         scores = images.new_zeros(1, len(dataset.classes), *padded.shape[-2:])
@@ -84,7 +90,7 @@ def sliding_window(
                 window = (..., slice(top, top + height), slice(left, left + width))
                 scores[window] += predict(padded[window])
         confusion.update(scores[..., :h, :w].argmax(1), masks)
-    return confusion
+    return confusion.merge()
 
 
 def summary(confusion: ConfusionMatrix, classes: Sequence[str], rarest: Sequence[int] | None = None) -> dict[str, Any]:
@@ -113,6 +119,21 @@ def rarest_third(shares: Sequence[float]) -> list[int]:
     return sorted(order[: max(1, len(shares) // 3)])
 
 
+def share(dataset: Any, indices: Sequence[int] | None, batch_size: int) -> Sequence[int]:
+    """This process's share of the samples to evaluate, a run of whole batches.
+
+    Batches of images of one size are then those of one process alone, so that predictions are the same to the last
+    digit. Where sizes differ batches can end elsewhere, and the last digit of a score can differ.
+
+    Args:
+        dataset, indices, batch_size: see :func:`batches`.
+    """
+    chosen = range(len(dataset)) if indices is None else indices
+    if batch_size > 1 and len(chosen) and distributed.place()[1] > 1:
+        batch_size = min(batch_size, max(1, PIXELS // dataset[chosen[0]]["mask"].numel()))
+    return [chosen[place] for place in distributed.shard(len(chosen), batch_size)]
+
+
 def batches(
     dataset: Any, indices: Sequence[int] | None, batch_size: int, device: str | torch.device
 ) -> Iterable[tuple[Tensor, Tensor]]:
@@ -123,7 +144,7 @@ def batches(
     waiting: list[dict[str, Any]] = []
     for index in range(len(dataset)) if indices is None else indices:
         sample = dataset[index]
-        full = len(waiting) == batch_size or (len(waiting) + 1) * sample["mask"].numel() > 2**21
+        full = len(waiting) == batch_size or (len(waiting) + 1) * sample["mask"].numel() > PIXELS
         if waiting and (full or waiting[0]["mask"].shape != sample["mask"].shape):
             yield _stack(waiting, device)
             waiting = []

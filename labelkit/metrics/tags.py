@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit import distributed
+
 
 def tag_metrics(logits: Tensor, tags: Tensor, names: Sequence[str]) -> dict[str, Any]:
     """The numbers that a record keeps.
@@ -60,6 +62,8 @@ def average_precision(scores: Tensor, truth: Tensor) -> float:
 def predict_tags(predict: Any, dataset: Any, *, batch_size: int = 64, device: str = "cpu") -> tuple[Tensor, Tensor]:
     """Tag logits of every image of a data set, and its tags.
 
+    Where processes work together each predicts its share of the batches; all must call this, and all get all logits.
+
     Args:
         predict: images (B, 3, H, W) to logits (B, C).
         dataset: gives samples with ``image`` and ``tags`` (C,); images of a batch go one by one where their sizes
@@ -71,11 +75,13 @@ def predict_tags(predict: Any, dataset: Any, *, batch_size: int = 64, device: st
         Logits and tags, (n, C) each, on the CPU.
     """
     logits, tags = [], []
-    for start in range(0, len(dataset), batch_size):
-        samples = [dataset[index] for index in range(start, min(start + batch_size, len(dataset)))]
+    own = distributed.shard(len(dataset), batch_size)
+    for start in own[::batch_size]:
+        samples = [dataset[index] for index in range(start, min(start + batch_size, own.stop))]
         images = [sample["image"] for sample in samples]
         alike = len({image.shape for image in images}) == 1
         for batch in [torch.stack(images)] if alike else [image[None] for image in images]:
             logits.append(predict(batch.to(device)).float().cpu())
         tags.append(torch.stack([sample["tags"] for sample in samples]))
-    return torch.cat(logits), torch.cat(tags)
+    found = (torch.cat(logits), torch.cat(tags)) if own else (None, None)
+    return distributed.rows_of(found[0]), distributed.rows_of(found[1])

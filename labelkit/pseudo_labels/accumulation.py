@@ -9,6 +9,8 @@ Maps grow with the epochs, so methods are compared at equal numbers of them.
 import torch
 from torch import Tensor, nn
 
+from labelkit import distributed
+
 UNLIKELY = 0.1
 
 
@@ -73,6 +75,12 @@ class AccumulatedMaps(nn.Module):
         chosen, values = rows[counts], as_bytes(maps[counts])
         self.maps.scatter_reduce_(0, chosen.view(-1, 1, 1).expand_as(values), values, "amax")
         self.seen[chosen] = True
+
+    @torch.no_grad()
+    def merge(self) -> None:
+        """Take the maximum over all processes that work together, which see different images; all must call it."""
+        self.maps.copy_(distributed.highest_of(self.maps))
+        self.seen.copy_(distributed.highest_of(self.seen.to(torch.uint8)))
 
     def of(self, index: Tensor) -> Tensor:
         """Kept maps (B, C, h, w) uint8 of some images (B,); 0 for classes that are absent or were never kept."""

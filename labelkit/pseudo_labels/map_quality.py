@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit import distributed
+
 IGNORE = 255
 THRESHOLDS = torch.arange(100, dtype=torch.float64) / 100  # 0.00, 0.01, ..., 0.99
 PARTS = {"part": 1, "body": 2}  # labels in the map of parts
@@ -86,6 +88,12 @@ class MapQuality:
             here = known & (truth > 0) & (parts == number)
             place = right[here] * bins + passed[here]
             self.parts[row] += torch.bincount(place, minlength=2 * bins).cpu().view(2, bins)
+
+    def merge(self) -> "MapQuality":
+        """Add up the counts of all processes that work together, in place; all of them must call it."""
+        self.counts, self.parts = distributed.add_up(self.counts), distributed.add_up(self.parts)
+        self._parts_given = distributed.any_of(self._parts_given)
+        return self
 
     def curves(self) -> dict[str, Tensor]:
         """Every measure against the threshold, each (100,) float64.
