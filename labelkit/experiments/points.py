@@ -62,6 +62,9 @@ def _arms() -> dict[str, Arm]:
 
     arms["random-pairs-1/100"] = replace(both, partner="random")
     arms["swapped-pairs-1/100"] = replace(both, partner="swapped")
+    # The plain network takes no heed of pairs, but the clouds of a batch and their turns depend on how they are drawn.
+    arms["baseline-random-1/100"] = replace(arms["baseline-1/100"], partner="random")
+    arms["baseline-swapped-1/100"] = replace(arms["baseline-1/100"], partner="swapped")
     arms["detached-1/100"] = changed(detach="mixture")
     arms["teacher-1/100"] = changed(detach="plain")
     arms["no-skips-1/100"] = changed(skips="none")
@@ -75,7 +78,9 @@ ARMS = _arms()
 
 
 def prepare(settings: Settings, context: Context) -> None:
-    """Nothing is made before the first cell: first stages are kept as cells make them."""
+    """Real clouds are put on their grids before the first cell. First stages are kept as cells make them."""
+    for data in settings.data:
+        load_data(data, settings, context).store(max(1, settings.workers))
 
 
 def build_network(data: PointData, settings: Settings, seed: int) -> nn.Module:
@@ -97,8 +102,7 @@ def stream_of(arm: Arm, data: PointData, masks: list, seed: int, settings: Setti
     """Batches of pairs of training clouds; only labelled points tell which clouds have a class in common."""
     load = samples_of(data.train, masks, settings)
     known = known_classes(load.labels, load.marks, len(data.classes), data.train.ignore_index)
-    place = {"rank": context.rank, "world_size": context.world_size}
-    return PairStream(known, settings.batch_size // 2, load, seed, arm.partner, **place)
+    return PairStream(known, settings.batch_size // 2, load, seed, arm.partner, **context.place)
 
 
 def samples_of(part: Gridded, masks: list, settings: Settings) -> WholeClouds | SphereClouds:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +16,55 @@ from labelkit.experiments.data import Parts, find
 from labelkit.experiments.points_settings import Settings
 from labelkit.experiments.settings import Context
 from labelkit.metrics.protocols import rarest_third
+from labelkit.provenance import digest
 
 
 @dataclass(frozen=True)
 class PointData(Parts):
-    """The three parts of a data set on their grids, and the labels of the rarest third of the classes that occur."""
-
-    rarest: tuple[int, ...]
+    """The three parts of a data set on their grids."""
 
     @property
     def palette(self) -> np.ndarray:
         return self.train.palette
 
+    @cached_property
+    def rarest(self) -> tuple[int, ...]:
+        """The labels of the rarest third of the classes that occur in the training part. Needs all its grids."""
+        counts = sum(np.bincount(label, minlength=256) for label in self.train.labels)[: len(self.classes)]
+        present = np.flatnonzero(counts)
+        return tuple(int(present[place]) for place in rarest_third(counts[present].tolist()))
+
+    def store(self, threads: int = 1) -> None:
+        """Write the grids of real clouds to files, and the ways back of those that are judged."""
+        for part in (self.train, self.val, self.test):
+            if part.folder:
+                part.store(part is not self.train, threads)
+
 
 def load_data(name: str, settings: Settings, context: Context) -> PointData:
     """The clouds of a run file's name; kept in memory for the next cell.
+
+    The grids of real clouds lie in files of the run's shared folder, so that they are made once for all cells.
 
     Raises:
         ValueError: the name is unknown, the version has no reader for it, or LABELKIT_DATA is not set.
     """
     of_world = (settings.clouds, settings.test_clouds, settings.points)
-    voxel = settings.voxel if find(name).drawn else settings.real_voxel or settings.voxel
-    return _load(name, of_world, voxel, settings.levels, settings.neighbours, context.data_root)
+    drawn = find(name).drawn
+    voxel = settings.voxel if drawn else settings.real_voxel or settings.voxel
+    grids = None if drawn else context.shared / "grids"
+    return _load(name, of_world, voxel, settings.levels, settings.neighbours, context.data_root, grids)
 
 
 @lru_cache(maxsize=4)
 def _load(
-    name: str, of_world: tuple[int, int, int], voxel: float, levels: int, cap: int, root: Path | None
+    name: str,
+    of_world: tuple[int, int, int],
+    voxel: float,
+    levels: int,
+    cap: int,
+    root: Path | None,
+    grids: Path | None,
 ) -> PointData:
     source, (clouds, tested, points) = find(name), of_world
     if source.drawn:
@@ -50,11 +72,12 @@ def _load(
         parts = source.parts(root, lengths=lengths, points=points)
     else:
         parts = source.parts(root)
-    gridded = {part: Gridded(parts[part], voxel, levels, cap) for part in ("train", "val", "test")}
-    counts = np.bincount(np.concatenate(gridded["train"].labels), minlength=256)[: len(gridded["train"].classes)]
-    present = np.flatnonzero(counts)
-    rarest = tuple(int(present[place]) for place in rarest_third(counts[present].tolist()))
-    return PointData(gridded["train"], gridded["val"], gridded["test"], rarest)
+
+    def gridded(part: str) -> Gridded:
+        key = grids and digest([name, part, parts[part].fingerprint, voxel])
+        return Gridded(parts[part], voxel, levels, cap, grids and grids / f"{name}-{part}-{key}")
+
+    return PointData(gridded("train"), gridded("val"), gridded("test"))
 
 
 def fingerprint(name: str, settings: Settings, context: Context) -> str:

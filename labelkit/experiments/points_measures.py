@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -40,7 +40,7 @@ def confusion_of(
     confusion, where = ConfusionMatrix(len(part.classes), part.ignore_index), torch.device(device)
     if radius is None:
         whole = (to_device(part.batch(index), where) for index in range(len(part)))
-        guesses = [method.predict(batch).argmax(1).cpu() for batch in whole]
+        guesses = (method.predict(batch).argmax(1).cpu() for batch in whole)
     else:
         guesses = _voted(method, part, where, radius, votes)
     for index, guess in enumerate(guesses):
@@ -51,15 +51,16 @@ def confusion_of(
 
 def _voted(
     method: DensePropagation, part: Gridded, device: torch.device, radius: float, votes: int
-) -> list[torch.Tensor]:
-    """The class of each grid point of each cloud, by smoothed votes."""
-    sums = SmoothedVotes([len(label) for label in part.labels], len(part.classes))
-    for sphere in covering(part, radius, votes):
-        grid, points = part.grid(sphere.cloud), sphere.indices
-        batch = part.pyramid(grid["xyz"][points] - sphere.centre, grid["features"][points])
-        probabilities = method.predict(to_device(batch, device)).float().softmax(1).cpu().numpy()
-        sums.add(sphere.cloud, points, probabilities)
-    return [torch.from_numpy(values.argmax(1)) for values in sums.probabilities]
+) -> Iterator[torch.Tensor]:
+    """The class of each grid point of one cloud after the other, by smoothed votes."""
+    for index, label in enumerate(part.labels):
+        sums, grid = SmoothedVotes([len(label)], len(part.classes)), part.grid(index)
+        for sphere in covering(part, index, radius, votes):
+            points = sphere.indices
+            batch = part.pyramid(grid["xyz"][points] - sphere.centre, grid["features"][points])
+            probabilities = method.predict(to_device(batch, device)).float().softmax(1).cpu().numpy()
+            sums.add(0, points, probabilities)
+        yield torch.from_numpy(sums.probabilities[0].argmax(1))
 
 
 def numbers(confusion: ConfusionMatrix, classes: Sequence[str], rarest: Sequence[int]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def build(stage: Stage, network: nn.Module, settings: Settings) -> DensePropagat
         CrossSampleReallocation(channels) if cross else None,
         IntraSampleReallocation(channels) if intra else None,
         weight=settings.weight,
-        ramp=round(settings.ramp * settings.stage_steps),
+        ramp=round(settings.ramp * settings.stage_steps * settings.accumulate),  # the method counts parts
         of=stage.compare or settings.compare,
         entries=stage.entries or settings.entries,
         skips=stage.skips,
@@ -126,13 +126,13 @@ def two_stages(
 
 
 class _From:
-    """Batches from a step on."""
+    """Batches, or their parts, from one on."""
 
     def __init__(self, batches: Any, start: int) -> None:
         self.batches, self.start = batches, start
 
-    def __getitem__(self, step: int) -> Any:
-        return self.batches[self.start + step]
+    def __getitem__(self, index: int) -> Any:
+        return self.batches[self.start + index]
 
 
 def _train(
@@ -155,7 +155,7 @@ def _train(
     told = context.on_step
     return train(
         method,
-        _From(batches, start),
+        _From(batches, start * context.parts),
         steps=settings.stage_steps,
         optimizer=optimizer,
         schedule=_schedule(settings, start),

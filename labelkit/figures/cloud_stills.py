@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labelkit.figures.points3d import Layer, cloud_panels, thinned
+from labelkit.figures.points3d import Layer, cloud_panels, fit, thinned
 
 FIELD = 30.0  # of view of open3d's eye, degrees from top to bottom
 FILLED = 0.9  # share of the picture's height or width that the cloud takes in matplotlib
@@ -66,25 +66,10 @@ def by_matplotlib(xyz: np.ndarray, colours: np.ndarray, size: tuple[int, int], v
     figure.axes[0].set_position((0, 0, 1, 1))  # no room for a title
     for drawn in figure.axes[0].collections:
         drawn.set_clip_on(False)  # the panel is a square within the picture
-    _fill(figure.axes[0], xyz[kept], size)
+    fit(figure.axes[0], xyz[kept], figure.transFigure, FILLED)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
-
-
-def _fill(axes: Any, xyz: np.ndarray, size: tuple[int, int]) -> None:
-    """Zoom so that the cloud takes `FILLED` of the picture. In perspective the zoom is found in a few steps."""
-    from mpl_toolkits.mplot3d import proj3d
-
-    half, zoom = np.array([size[1], size[0]]) / 2, 1.0
-    for _ in range(4):
-        axes.set_box_aspect(np.maximum(np.ptp(xyz, axis=0), 1e-3), zoom=zoom)
-        axes.apply_aspect()
-        across, up, _ = proj3d.proj_transform(*xyz.T, axes.get_proj())
-        pixels = axes.transData.transform(np.stack([across, up], 1))
-        taken = (np.abs(pixels - half) / half).max()
-        zoom = float(np.clip(zoom * FILLED / max(taken, 1e-3), 0.2, 3))
-    axes.set_box_aspect(np.maximum(np.ptp(xyz, axis=0), 1e-3), zoom=zoom)
 
 
 def _eye(xyz: np.ndarray, size: tuple[int, int], view: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:

@@ -30,6 +30,8 @@ MOST_POINTS = 5000
 UNSHOWN = (225, 225, 225)
 """Points that a layer leaves out stay as pale grey context."""
 SHADES = 64
+COLUMNS_OF_KEY = 5
+FILLED = 0.94  # share of a panel's half height or width that the cloud takes
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ class Layer:
         index: row of the palette of each point, (N,); -1 for a point that the layer leaves out.
         palette: (K, 3) uint8.
         names: place along the palette to its name, for a key; empty for none.
+        scale: what the shades of a value say; names then stand along a bar of them. Empty for classes and colours.
     """
 
     index: np.ndarray
     palette: np.ndarray
     names: Mapping[int, str]
+    scale: str = ""
 
 
 def class_layer(labels: Any, classes: Sequence[str], palette: Any, shown: Any = None) -> Layer:
@@ -73,7 +77,8 @@ def value_layer(
     values: Any,
     low: float | None = None,
     high: float | None = None,
-    ends: tuple[str, str] | None = None,
+    scale: str = "value",
+    ticks: Mapping[float, str] | None = None,
     map_name: str = "viridis",
 ) -> Layer:
     """Points in shades of a value.
@@ -81,7 +86,8 @@ def value_layer(
     Args:
         values: (N,); nan leaves a point out.
         low, high: values of the first and the last shade; smallest and largest value by default.
-        ends: words for these two in a key; the numbers by default.
+        scale: what the values are, in words, for the bar of shades.
+        ticks: values to the words that stand at them; the two ends by default.
         map_name: of matplotlib.
     """
     from matplotlib import colormaps
@@ -90,11 +96,15 @@ def value_layer(
     known = np.isfinite(values)
     low = float(values[known].min()) if low is None else low
     high = float(values[known].max()) if high is None else high
-    place = (np.where(known, values, low) - low) / max(high - low, 1e-12)
-    index = np.where(known, np.clip(place * SHADES, 0, SHADES - 1).astype(np.int64), -1)
+
+    def place(value: Any) -> Any:
+        share = (value - low) / max(high - low, 1e-12)
+        return np.clip(share * SHADES, 0, SHADES - 1).astype(np.int64)
+
+    index = np.where(known, place(np.where(known, values, low)), -1)
     palette = (colormaps[map_name](np.linspace(0, 1, SHADES))[:, :3] * 255).round().astype(np.uint8)
-    words = ends or (f"{low:.3g}", f"{high:.3g}")
-    return Layer(index, palette, {0: words[0], SHADES - 1: words[1]})
+    ticks = {low: f"{low:.3g}", high: f"{high:.3g}"} if ticks is None else ticks
+    return Layer(index, palette, {int(place(np.float64(value))): word for value, word in ticks.items()}, scale)
 
 
 def colour_layer(rgb: Any) -> Layer:
@@ -203,31 +213,73 @@ def cloud_panels(
     xyz = _checked(xyz, layers)
     columns = min(columns, len(layers))
     size = float(np.clip(26_000 / max(len(xyz), 1) / columns, 0.6, 14)) if size is None else size
-    rows = -(-len(layers) // columns)
+    names = {
+        word: layer.palette[place]
+        for layer in layers.values()
+        if not layer.scale
+        for place, word in layer.names.items()
+    }
+    bars = {(layer.scale, *layer.names.values()): layer for layer in layers.values() if layer.scale}
+    keyed = min(len(names), COLUMNS_OF_KEY) or 1
+    rows, lines = -(-len(layers) // columns), -(-len(names) // keyed)
     with style():
-        figure, grid = new_figure(rows * 0.95 * WIDTH / columns + 0.5, rows, columns, subplot_kw={"projection": "3d"})
+        height = rows * (0.95 * WIDTH / columns + 0.1) + 0.65 * len(bars) + 0.22 * lines + 0.1
+        figure, grid = new_figure(height, rows, columns, subplot_kw={"projection": "3d"})
         panels = [axes for row in grid for axes in row]
-        names: dict[str, tuple[int, int, int]] = {}
         for axes, (title, layer) in zip(panels, layers.items()):
             shown = layer.index >= 0
             colours = np.where(shown[:, None], layer.palette[np.maximum(layer.index, 0)], UNSHOWN) / 255
             partly = not shown.all()
             for part, scale in ((~shown, 0.5), (shown, 2.5 if partly and shown.mean() < 0.3 else 1.0)):
                 axes.scatter(*xyz[part].T, c=colours[part], s=size * scale, depthshade=False, linewidths=0)
-            axes.set_box_aspect(np.maximum(np.ptp(xyz, axis=0), 1e-3), zoom=1.12)
             axes.view_init(*view)
             axes.set_axis_off()
-            axes.set_title(title, y=1.0)
-            names |= {word: tuple(layer.palette[place]) for place, word in layer.names.items()}
+            axes.set_title(title, pad=4)
+            fit(axes, xyz, axes.transAxes)
         for axes in panels[len(layers) :]:
             axes.remove()
+        for layer in bars.values():
+            _bar(figure, panels[: len(layers)], layer)
         keys = [
-            Line2D([], [], marker="o", linestyle="", color=np.array(colour) / 255, label=word)
+            Line2D([], [], marker="o", linestyle="", color=np.asarray(colour) / 255, label=word)
             for word, colour in names.items()
         ]
         if keys:
-            figure.legend(handles=keys, loc="outside lower center", ncols=min(len(keys), 5), handletextpad=0.1)
+            figure.legend(handles=keys, loc="outside lower center", ncols=keyed, handletextpad=0.1)
     return figure
+
+
+def fit(axes: Any, xyz: np.ndarray, within: Any, filled: float = FILLED) -> None:
+    """Zoom so that all points lie within a panel, clear of its title. In perspective it is found in a few steps.
+
+    Args:
+        axes: of matplotlib, 3D.
+        xyz: (N, 3).
+        within: what to fill, as a transform from 0..1: ``axes.transAxes`` or ``figure.transFigure``.
+        filled: share of its half height or width that the cloud takes.
+    """
+    from mpl_toolkits.mplot3d import proj3d
+
+    zoom, sides = 1.0, np.maximum(np.ptp(xyz, axis=0), 1e-3)
+    for _ in range(4):
+        axes.set_box_aspect(sides, zoom=zoom)
+        axes.apply_aspect()
+        across, up, _ = proj3d.proj_transform(*xyz.T, axes.get_proj())
+        places = (axes.transData - within).transform(np.stack([across, up], 1))
+        zoom = float(np.clip(zoom * filled / max(2 * np.abs(places - 0.5).max(), 1e-3), 0.2, 3))
+    axes.set_box_aspect(sides, zoom=zoom)
+
+
+def _bar(figure: Figure, panels: Sequence[Any], layer: Layer) -> None:
+    """The shades of a value under all panels."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+
+    shades = ScalarMappable(Normalize(-0.5, len(layer.palette) - 0.5), ListedColormap(layer.palette / 255))
+    bar = figure.colorbar(shades, ax=panels, location="bottom", shrink=0.6, aspect=36, pad=0.02)
+    bar.set_ticks(list(layer.names), labels=list(layer.names.values()))
+    bar.set_label(layer.scale)
+    bar.outline.set_visible(False)
 
 
 def _checked(xyz: Any, layers: Mapping[str, Layer]) -> np.ndarray:
@@ -256,6 +308,12 @@ def _trace(xyz: np.ndarray, name: str, layer: Layer, visible: bool) -> dict[str,
         "colorscale": steps,
         "line": {"width": 0},
     }
+    if layer.scale:
+        title = {"text": layer.scale, "side": "top"}
+        marker["showscale"] = True
+        marker["colorbar"] = {"orientation": "h", "x": 0.5, "y": 0, "yanchor": "bottom", "len": 0.7, "thickness": 10,
+                              "title": title, "tickvals": [1 + place for place in layer.names],
+                              "ticktext": list(layer.names.values())}  # fmt: skip
     x, y, z = xyz.T
     return {"type": "scatter3d", "mode": "markers", "name": name, "hoverinfo": "skip", "visible": visible,
             "x": x.copy(), "y": y.copy(), "z": z.copy(), "marker": marker}  # fmt: skip

@@ -1,5 +1,6 @@
 """The arms of the points chapter: what they share, what a record holds, that stages are kept and resumed."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -218,7 +219,7 @@ def test_votes_of_spheres_give_every_original_point_a_class(data, tmp_path):
     chosen = settings(sampling="spheres", sphere_radius=1.5, votes=2, steps=2, evaluate_every=0, noise=0.001)
     found = points.run("csfr-isfr-1/10", "rooms", 0, chosen, context(tmp_path))
     assert {"rooms/test/original-points-2-votes", "rooms/train/gradient"} <= set(found.metrics)
-    spheres = covering(data.test, 1.5, 2)
+    spheres = [sphere for index in range(len(data.test)) for sphere in covering(data.test, index, 1.5, 2)]
     counts = [np.zeros(len(label), int) for label in data.test.labels]
     for sphere in spheres:
         counts[sphere.cloud][sphere.indices] += 1
@@ -227,13 +228,52 @@ def test_votes_of_spheres_give_every_original_point_a_class(data, tmp_path):
 
 def test_the_paper_sized_network_fits_the_modules(data):
     chosen = settings(blocks=2, levels=5, deformable_from=2)
-    deep = type(data)(*(Gridded(part.dataset, 0.3, 5, 8) for part in (data.train, data.val, data.test)), data.rarest)
+    deep = type(data)(*(Gridded(part.dataset, 0.3, 5, 8) for part in (data.train, data.val, data.test)))
     method = build(Stage("joint"), points.build_network(deep, chosen, 0), chosen)
     batch = WholeClouds(deep.train, masks_of(deep, "1/10", 0)[0])([0, 1])
     losses = method.training_step(batch)
     assert losses["deformation"].detach() > 0
     losses["loss"].backward()
     assert all(torch.isfinite(p.grad).all() for p in method.parameters() if p.grad is not None)
+
+
+def test_plain_networks_beside_other_pairs_see_the_same_batches(data, tmp_path):
+    masks, _ = masks_of(data, "1/100", 0)
+    for partner, arm in {"random": "random-pairs", "swapped": "swapped-pairs"}.items():
+        pair = [points.ARMS[f"{name}-1/100"] for name in (arm, f"baseline-{partner}")]
+        one, other = (points.stream_of(arm, data, masks, 0, settings(), context(tmp_path)) for arm in pair)
+        usual = points.stream_of(points.ARMS["baseline-1/100"], data, masks, 0, settings(), context(tmp_path))
+        assert [one.indices(step) for step in range(9)] == [other.indices(step) for step in range(9)]
+        assert [one.indices(step) for step in range(9)] != [usual.indices(step) for step in range(9)]
+        assert torch.equal(one[0]["points"][0], other[0]["points"][0])
+        assert {stage.kind for stage in pair[1].stages} == {"plain"}
+
+
+def test_arms_of_our_readings_differ_in_one_option_of_both_stages():
+    usual = points.ARMS["csfr-isfr-1/100"]
+    for arm, option in {"teacher": {"detach": "plain"}, "logits": {"compare": "logits"}}.items():
+        chosen = points.ARMS[f"{arm}-1/100"]
+        assert chosen == replace(usual, stages=tuple(replace(stage, **option) for stage in usual.stages))
+
+
+def test_real_rooms_are_put_on_the_grid_once_for_all_cells(tmp_path):
+    rng, root = np.random.default_rng(0), tmp_path / "data"
+    for area, rooms in ((1, 12), (5, 2)):
+        for number in range(rooms):
+            folder = root / "s3dis" / f"Area_{area}" / f"office_{number}" / "Annotations"
+            folder.mkdir(parents=True)
+            for name in ("floor_1", "chair_1"):
+                rows = np.concatenate([rng.random((60, 3)) * 2, rng.integers(0, 256, (60, 3))], axis=1)
+                np.savetxt(folder / f"{name}.txt", rows, "%.3f %.3f %.3f %d %d %d")
+    chosen, here = settings(data=["s3dis"], steps=2), replace(context(tmp_path / "run"), data_root=root)
+    points.fingerprint("s3dis", chosen, here)
+    assert not (here.shared / "grids").exists()  # a fingerprint needs no room
+    points.prepare(chosen, here)
+    shutil.rmtree(root / "s3dis" / "Area_1" / "office_0")  # no cell reads a room again
+    found = load_data("s3dis", chosen, here)
+    assert sum(len(labels) for labels in found.train.labels) > 0 and len(found.test.original(0)[0]) == 120
+    outcome = points.run("csfr-isfr-1/10", "s3dis", 0, chosen, here)
+    assert outcome.metrics["s3dis/test/original-points"]["iou"]["wall"] is None
 
 
 def test_modules_on_a_finer_level(tmp_path):

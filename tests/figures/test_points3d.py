@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from mpl_toolkits.mplot3d import proj3d
 
 from labelkit.figures import points3d
 
@@ -87,9 +88,39 @@ def test_the_still_picture_has_a_panel_a_layer_and_one_key():
         "height": points3d.value_layer(XYZ[:, 2]),
     }
     figure = points3d.cloud_panels(XYZ, layers)
-    assert [axes.get_title() for axes in figure.axes] == list(layers)
+    *panels, bar = figure.axes
+    assert [axes.get_title() for axes in panels] == list(layers)
     words = [text.get_text() for text in figure.legends[0].get_texts()]
-    assert words[:2] == ["chair", "lamp"] and len(words) == len(set(words))
+    assert words == ["chair", "lamp"]  # shades stand on a bar of their own
+    assert bar.get_xlabel() == "value" and [text.get_text() for text in bar.get_xticklabels()] == ["0", "0.5"]
+
+
+def test_words_stand_at_their_values_along_the_shades_in_view_and_still():
+    layer = points3d.value_layer([-2.0, -1.0, 0.0], -2.0, 0.0, "pull", {-2.0: "1/100", -1.0: "1/10", 0.0: "1"})
+    assert dict(layer.names) == {0: "1/100", 32: "1/10", 63: "1"}
+    figure = points3d.cloud_panels(XYZ[:3], {"one": layer, "other": layer})
+    assert len(figure.axes) == 3 and figure.axes[2].get_xlabel() == "pull" and not figure.legends
+    pytest.importorskip("plotly")
+    page = points3d.cloud_view(
+        XYZ[:3], {"one": layer, "classes": points3d.class_layer([0, 1, 2], CLASSES, PALETTE)}, "c"
+    )
+    shades, classes = (trace["marker"] for trace in drawn(page)["data"])
+    assert shades["colorbar"]["ticktext"] == ["1/100", "1/10", "1"] and shades["colorbar"]["tickvals"] == [1, 33, 64]
+    assert array(shades["color"])[1] == 33 and "colorbar" not in classes
+
+
+def test_no_point_of_a_still_touches_its_title():
+    rng = np.random.default_rng(0)
+    for stretch in ([8, 5, 3], [1, 1, 9], [9, 0, 0]):
+        xyz = rng.random((200, 3)) * stretch
+        figure = points3d.cloud_panels(xyz, {name: points3d.value_layer(xyz[:, 2]) for name in "abc"}, columns=3)
+        figure.draw_without_rendering()
+        for axes in figure.axes[:3]:
+            top = axes.get_window_extent().y1
+            assert axes.title.get_window_extent().y0 >= top
+            across, up, _ = proj3d.proj_transform(*xyz.T, axes.get_proj())
+            places = axes.transData.transform(np.stack([across, up], 1))
+            assert places[:, 1].max() < top and places[:, 1].max() > axes.get_window_extent().y0
 
 
 def test_too_many_points_and_layers_of_another_length_are_refused():
