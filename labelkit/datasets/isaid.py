@@ -22,8 +22,9 @@ import numpy as np
 import torch
 
 from labelkit.datasets.aerial_tiles import SKIPPED, boxes_of
-from labelkit.datasets.images import image_files, read_image, read_label
+from labelkit.datasets.images import read_image, read_label
 from labelkit.datasets.isaid_colours import CLASSES, PALETTE, class_map, classes_of, id_map
+from labelkit.datasets.listing import files_in, like
 from labelkit.datasets.locate import locate
 from labelkit.datasets.tagged import SPLITS, part_of
 
@@ -206,7 +207,7 @@ def scene_files(folder: Path, layout: str) -> dict[str, list[SceneFiles]]:
         FileNotFoundError: an image or one of its maps is missing.
     """
     if layout == "compact":
-        pictures, classes, ids = (image_files(folder / name) for name in ("images", "labels", "instance_ids"))
+        pictures, classes, ids = (files_in(folder / name) for name in ("images", "labels", "instance_ids"))
         for name in sorted({*pictures, *classes, *ids}):
             for found, where in ((pictures, "images"), (classes, "labels"), (ids, "instance_ids")):
                 if name not in found:
@@ -221,7 +222,7 @@ def scene_files(folder: Path, layout: str) -> dict[str, list[SceneFiles]]:
             each = SceneFiles(name, *(inside / f"{name}{kind}.png" for kind in ("", COLOURS, IDS)))
             for path in each[1:]:
                 if not path.is_file():
-                    raise FileNotFoundError(f"{path} does not exist: an image and its two maps were expected")
+                    raise FileNotFoundError(f"{path} does not exist{like(path)}: an image and its two maps were expected")
             files[part].append(each)
     return files
 

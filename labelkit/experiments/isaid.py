@@ -15,10 +15,10 @@ from labelkit.experiments import isaid_scoring as scoring
 from labelkit.experiments.cells import Measured, train_cell
 from labelkit.experiments.isaid_data import crowded_patches, load_data
 from labelkit.experiments.isaid_settings import Settings
-from labelkit.experiments.isaid_start import plain_options, start_weights
+from labelkit.experiments.isaid_start import drawn_detector, load_own, plain_options, start_weights
 from labelkit.experiments.settings import Context, Outcome
 from labelkit.methods.isaid import AerialInstances
-from labelkit.models.aerial_detector import Aggregation, Options, aerial_detector, start_from
+from labelkit.models.aerial_detector import Aggregation, Options, start_from
 from labelkit.training import Schedule
 
 __all__ = ["ARMS", "Arm", "Settings", "build", "fingerprint", "prepare", "run"]
@@ -35,6 +35,8 @@ class Arm:
         shrunk: whole scenes at a fraction of their size in place of patches.
         small_anchors, more_detections, multi_scale: the three things that tuning to aerial images changes.
         parts: of PANet.
+        own_start: starts from a network with the same parts that learnt the same other scenes for as many steps; all
+            other arms start from the plain one.
         extras: scenes are also cut at several overlaps and merged, and crowded scenes are scored.
     """
 
@@ -43,7 +45,13 @@ class Arm:
     more_detections: bool = False
     multi_scale: bool = False
     parts: Aggregation = NO_PARTS
+    own_start: bool = False
     extras: bool = False
+
+    @property
+    def start(self) -> Aggregation:
+        """Parts of the network whose weights the arm starts from."""
+        return self.parts if self.own_start else NO_PARTS
 
 
 PLUS = Arm(small_anchors=True, more_detections=True, multi_scale=True)
@@ -59,6 +67,7 @@ ARMS = {
     "plus-fusion-signed": replace(PLUS, parts=Aggregation(fusion=True, fusion_relu=False)),
     "panet": Arm(parts=ALL_PARTS),
     "panet-plus": replace(PLUS, parts=ALL_PARTS),
+    "panet-plus-own-start": replace(PLUS, parts=ALL_PARTS, own_start=True),
 }
 
 
@@ -75,23 +84,11 @@ def build(
 ) -> AerialInstances:
     """The method of an arm. What it shares with the plain detector is drawn as there, or taken from the start."""
     chosen = ARMS[arm]
-
-    def drawn(parts: Aggregation) -> nn.Module:
-        torch.manual_seed(seed)
-        return aerial_detector(
-            classes,
-            settings.network,
-            options_of(chosen, settings),
-            parts,
-            norm=settings.norm,
-            box_head=settings.box_head,
-            pretrained=settings.pretraining == "imagenet",
-        )
-
-    detector = drawn(chosen.parts)
-    if chosen.parts != NO_PARTS:
-        start_from(detector, drawn(NO_PARTS).state_dict())
-    if start is not None:
+    pretrained = settings.pretraining == "imagenet"
+    detector = drawn_detector(classes, settings, options_of(chosen, settings), chosen.parts, seed, pretrained)
+    if start is not None and chosen.own_start:
+        load_own(detector, start)
+    elif start is not None:
         start_from(detector, start)
     return AerialInstances(detector, settings.scales if chosen.multi_scale else (1.0,))
 
@@ -121,13 +118,24 @@ def warmed_up(steps: int, drops: list[float]) -> Schedule:
 
 
 def prepare(settings: Settings, context: Context) -> None:
-    """Make the weights that all cells start from."""
-    _start(settings, context)
+    """Make the weights that cells start from, once for each kind of network that the run's arms start from.
+
+    Raises:
+        ValueError: an arm asks for a start of its own in a run that makes no starts.
+    """
+    for arm in settings.arms:
+        _start(arm, settings, context)
 
 
-def _start(settings: Settings, context: Context) -> dict[str, Any] | None:
+def _start(arm: str, settings: Settings, context: Context) -> dict[str, Any] | None:
+    if ARMS[arm].own_start and settings.pretraining != "scenes":
+        raise ValueError(
+            f"arm {arm} has a start of its own, but pretraining is {settings.pretraining!r}; expected 'scenes'"
+        )
     schedule = warmed_up(settings.warm_up, settings.drops)
-    return start_weights(settings, context, lambda method, rate: optimizer(method, settings, rate), schedule)
+    return start_weights(
+        ARMS[arm].start, settings, context, lambda method, rate: optimizer(method, settings, rate), schedule
+    )
 
 
 def fingerprint(data: str, settings: Settings, context: Context) -> str:
@@ -140,7 +148,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     chosen = ARMS[arm]
     parts = load_data(data, settings, context)
     classes = parts.classes[1:]
-    method = build(arm, len(parts.classes), settings, seed, _start(settings, context))
+    method = build(arm, len(parts.classes), settings, seed, _start(arm, settings, context))
     samples = parts.shrunk("train", settings.shrink) if chosen.shrunk else parts.train
     usable = range(len(samples))  # patches without an object are left out already; a scene can lose all by shrinking
     if chosen.shrunk:
@@ -152,9 +160,10 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     def validate() -> dict[str, float]:
         held = parts.shrunk("val", settings.shrink) if chosen.shrunk else parts.val
         step = max(1, len(held) // settings.val_patches)
-        some = [held[index] for index in range(0, len(held), step)][: settings.val_patches]
-        found = scoring.detect(method, (each["image"] for each in some), context.device)
-        scores = scoring.scene_scores(classes, some, [scoring.first(each, limit) for each in found])
+        some = range(0, len(held), step)[: settings.val_patches]
+        found = scoring.detect(method, (held[index]["image"] for index in some), context.device)
+        found = [scoring.first(each, limit) for each in found]
+        scores = scoring.scene_scores(classes, (held[index] for index in some), found)
         return {"val_ap": scores["ap"] or 0.0, "val_ap50": scores["ap50"] or 0.0}
 
     def test() -> Measured:
@@ -165,7 +174,7 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
         return {protocol: dict(values) for protocol, values in known[digest.hexdigest()].items()}
 
     def measured() -> Measured:
-        scenes = [parts.scenes["test"][number] for number in range(len(parts.scenes["test"]))]
+        scenes = (parts.scenes["test"][number] for number in range(len(parts.scenes["test"])))
         if chosen.shrunk:
             found = scoring.shrunk(method, parts, settings, context.device)
             return {

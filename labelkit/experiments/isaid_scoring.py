@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,28 +54,30 @@ def patch_scores(classes: Sequence[str], patches: Any, found: Sequence[Found], l
 
     Args:
         classes: names, without the background.
-        patches: the truth.
+        patches: the truth; a patch is asked for when it is compared, and not held.
         found: detections of each patch, masks as run lengths.
         limit: detections a patch of the arm.
 
     Returns:
         ``ap``, ``ap50``, ``ap75``, ``ap_small`` and so on of masks, ``box`` (a group of the same), ``ap_by_limit``,
-        ``ap50_by_size``, ``small_share`` (AP50 of objects of 144 to 1,024 pixels over the sum with that of
-        larger ones);
+        ``ap50_by_size``, ``small_over_large`` (AP50 of objects of 144 to 1,024 pixels over that of larger ones; not a
+        number where nothing larger is found), ``tiny_minus_large`` and ``small_minus_large`` (AP50 of objects of 10 to
+        144, and of 144 to 1,024 pixels, minus that of larger ones);
         ``ap_detections`` by detections a patch (100, 1000); ``detections_gain`` between them; ``limit_gap`` by crowd
         (AP with up to 1000 of a class minus AP with up to 100, and 10), ``limit_gap_rise`` (crowded minus sparse).
     """
-    values = _scores(classes, patches, [first(each, limit) for each in found])
-    by_number = {str(most): _ap(classes, patches, [first(each, most) for each in found]).ap() for most in (100, 1000)}
+    values = _scores(classes, _each(patches), [first(each, limit) for each in found])
+    by_number = {
+        str(most): _ap(classes, _each(patches), [first(each, most) for each in found]).ap() for most in (100, 1000)
+    }
     values["ap_detections"] = by_number
     values["detections_gain"] = by_number["1000"] - by_number["100"]
-    counts = np.array([len(patches[index]["labels"]) for index in range(len(patches))])
+    counts = patches.counts
     order = np.argsort(counts, kind="stable")
     order = order[counts[order] > 0]
     gaps: dict[str, Any] = {}
     for name, members in zip(CROWDS, np.array_split(order, len(CROWDS))):
-        part = [patches[int(index)] for index in members]
-        scores = _ap(classes, part, [found[int(index)] for index in members])
+        scores = _ap(classes, _each(patches, members), [found[int(index)] for index in members])
         by_limit = {str(most): scores.ap(most=most) for most in LIMITS}
         gaps[name] = {"objects": float(counts[members].mean()), "ap_by_limit": by_limit}
         gaps[name] |= {f"gap_{most}": by_limit["1000"] - by_limit[str(most)] for most in (10, 100)}
@@ -85,9 +87,9 @@ def patch_scores(classes: Sequence[str], patches: Any, found: Sequence[Found], l
     return values
 
 
-def scene_scores(classes: Sequence[str], scenes: Sequence[Any], found: Sequence[Found]) -> dict[str, Any]:
-    """Scores of whole scenes: the groups of `patch_scores` that concern an image by itself."""
-    return _scores(classes, [kept(scene) for scene in scenes], found)
+def scene_scores(classes: Sequence[str], scenes: Iterable[Any], found: Sequence[Found]) -> dict[str, Any]:
+    """Scores of whole scenes, taken one after another: the groups of `patch_scores` that concern an image by itself."""
+    return _scores(classes, (kept(scene) for scene in scenes), found)
 
 
 def merged(method: AerialInstances, data: AerialData, settings: Settings, device: str, overlap: int) -> list[Found]:
@@ -102,8 +104,8 @@ def merge_scenes(data: AerialData, patches: AerialPatches, found: Sequence[Found
     scenes = []
     for number in range(len(data.scenes["test"])):
         members = patches.of_scene(number)
-        height, width = data.scenes["test"][number]["instances"].shape
         places = [patches.windows[index] for index in members]
+        height, width = max(place.y1 for place in places), max(place.x1 for place in places)  # windows cover the scene
         own = [found[index] for index in members]
         scenes.append(merge_patches(own, places, height, width, settings.merge_iou, settings.merge_by))
     return scenes
@@ -132,19 +134,24 @@ def border_recall(
     Returns:
         ``border`` for objects that patches without overlap cut, ``inner`` for all others; each by overlap.
     """
-    scenes = [kept(data.scenes["test"][number]) for number in range(len(data.scenes["test"]))]
-    cut = np.concatenate(
-        [
-            crosses_border(each["boxes"].numpy(), windows(*each["instances"].shape, settings.patch, 0, settings.patch))
-            for each in scenes
-        ]
-    )
-    result: dict[str, dict[str, float]] = {"border": {}, "inner": {}}
-    for overlap in settings.overlaps:
-        found = known[overlap] if overlap in known else merged(method, data, settings, device, overlap)
-        hits = np.concatenate([recalled(each, scene) for each, scene in zip(found, scenes, strict=True)])
-        for where, chosen in (("border", cut), ("inner", ~cut)):
-            result[where][str(overlap)] = float(hits[chosen].mean()) if chosen.any() else math.nan
+    scenes = data.scenes["test"]
+    found = {
+        overlap: known[overlap] if overlap in known else merged(method, data, settings, device, overlap)
+        for overlap in settings.overlaps
+    }
+    cut: list[np.ndarray] = []
+    hits: dict[int, list[np.ndarray]] = {overlap: [] for overlap in found}
+    for number in range(len(scenes)):
+        scene = kept(scenes[number])
+        grid = windows(*scene["instances"].shape, settings.patch, 0, settings.patch)
+        cut.append(crosses_border(scene["boxes"].numpy(), grid))
+        for overlap, each in found.items():
+            hits[overlap].append(recalled(each[number], scene))
+    at_border = np.concatenate(cut)
+    result: dict[str, dict[str, float]] = {}
+    for where, chosen in (("border", at_border), ("inner", ~at_border)):
+        shares = {str(overlap): np.concatenate(each)[chosen] for overlap, each in hits.items()}
+        result[where] = {name: float(share.mean()) if len(share) else math.nan for name, share in shares.items()}
     return result
 
 
@@ -178,27 +185,34 @@ def kept(scene: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ap(classes: Sequence[str], truth: Any, found: Sequence[Found], kinds: Sequence[str] = ("mask",)) -> InstanceScores:
-    return _by_kind(classes, truth, found, kinds)["mask"]
+def _each(patches: Any, members: Iterable[int] | None = None) -> Iterator[Any]:
+    """Patches one after another, all or some."""
+    return (patches[int(index)] for index in (range(len(patches)) if members is None else members))
+
+
+def _ap(classes: Sequence[str], truth: Iterable[Any], found: Sequence[Found]) -> InstanceScores:
+    return _by_kind(classes, truth, found, ("mask",))["mask"]
 
 
 def _by_kind(
-    classes: Sequence[str], truth: Any, found: Sequence[Found], kinds: Sequence[str]
+    classes: Sequence[str], truth: Iterable[Any], found: Sequence[Found], kinds: Sequence[str]
 ) -> dict[str, InstanceScores]:
     scorer = InstanceAP(classes, kinds, LIMITS, AREAS)
-    for index, each in enumerate(found):
-        scorer.update(each, {key: truth[index][key] for key in ("instances", "labels")})
+    for each, sample in zip(found, truth, strict=True):
+        scorer.update(each, {key: sample[key] for key in ("instances", "labels")})
     return scorer.compute()
 
 
-def _scores(classes: Sequence[str], truth: Any, found: Sequence[Found]) -> dict[str, Any]:
+def _scores(classes: Sequence[str], truth: Iterable[Any], found: Sequence[Found]) -> dict[str, Any]:
     scores = _by_kind(classes, truth, found, ("mask", "box"))
     mask = scores["mask"]
     by_size = {area: mask.ap(0.5, area) for area in ("text_small", "text_medium", "text_large")}
-    small, large = by_size["text_medium"], by_size["text_large"]
+    tiny, small, large = by_size.values()
     return mask.summary() | {
         "ap50_by_size": by_size,
-        "small_share": small / (small + large) if small + large else math.nan,
+        "small_over_large": small / large if large else math.nan,
+        "tiny_minus_large": tiny - large,
+        "small_minus_large": small - large,
         "box": scores["box"].summary(),
-        "curves": {area: mask.curve(0.5, area)[::5].tolist() for area in ("text_small", "text_medium", "text_large")},
+        "curves": {area: mask.curve(0.5, area)[::5].tolist() for area in by_size},
     }

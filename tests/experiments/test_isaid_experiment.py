@@ -1,5 +1,6 @@
 """The arms of the iSAID chapter: settings, what differs between arms, scoring, a whole cell twice."""
 
+import weakref
 from collections import Counter
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import torch
 from cells import context, same_weights, without_time
 
 from labelkit import runs
-from labelkit.experiments import isaid, isaid_data
+from labelkit.experiments import isaid, isaid_data, isaid_start
 from labelkit.experiments import isaid_scoring as scoring
 from labelkit.run_lengths import encode_instances
 from labelkit.worlds.aerial import Aerial
@@ -120,7 +121,7 @@ def test_a_cell_measures_what_claims_read_and_is_the_same_twice(tmp_path):
     assert same_weights(outcomes[0].weights, outcomes[1].weights)
     metrics = outcomes[0].metrics
     assert {"ap", "box", "detections_gain", "ap_by_class"} <= metrics["aerial/test/patches"].keys()
-    assert {"ap", "small_share"} <= metrics["aerial/test/scenes"].keys()
+    assert {"ap", "small_over_large", "tiny_minus_large"} <= metrics["aerial/test/scenes"].keys()
     assert {"border_gain_32", "border_rise_32", "recall"} <= metrics["aerial/test/merged"].keys()
     assert {"limit_gap_rise", "limit_gap_rise_10", "by_crowd"} <= metrics["aerial/test/dense"].keys()
 
@@ -143,6 +144,91 @@ def test_the_start_is_made_once_and_leaves_out_the_proposal_network(tmp_path):
     assert path.stat().st_mtime_ns == written
     isaid.prepare(settings(pretraining="scenes", pretrain_steps=1, pretrain_images=1, patch=64), folder)
     assert len(list(folder.shared.glob("start-*.pt"))) == 2
+
+
+def test_a_start_is_made_once_a_kind_of_network_and_only_for_arms_of_the_run(tmp_path):
+    values = {"pretraining": "scenes", "pretrain_steps": 2, "pretrain_images": 1}
+    folder = context(tmp_path / "shared")
+    isaid.prepare(settings(**values, arms=["mask-rcnn", "panet-plus", "anchors"]), folder)
+    (plain,) = folder.shared.glob("start-*.pt")
+    chosen = settings(**values, arms=["mask-rcnn-plus", "panet-plus-own-start"])
+    isaid.prepare(chosen, folder)
+    (own,) = set(folder.shared.glob("start-*.pt")) - {plain}
+    state, other = (torch.load(path, weights_only=True) for path in (own, plain))
+    grown = isaid.build("panet-plus-own-start", 16, chosen, 0, state).detector
+    grafted = isaid.build("panet-plus", 16, chosen, 0, other).detector
+    fresh = isaid.build("panet-plus", 16, chosen, 0).detector.state_dict()
+    for name, value in grown.state_dict().items():
+        assert torch.equal(value, fresh[name] if name.startswith("rpn.") else state[name])
+    parts = [name for name in state if "bottom_up" in name or "fusion" in name]
+    assert parts and all(torch.equal(grafted.state_dict()[name], fresh[name]) for name in parts)
+    begun = isaid.drawn_detector(16, chosen, isaid.Options(), isaid.ALL_PARTS, isaid_start.SEED).state_dict()
+    learnt = [name for name in parts if not torch.equal(state[name], begun[name])]
+    assert any("bottom_up" in name for name in learnt) and any("fusion" in name for name in learnt)
+    with pytest.raises(ValueError, match="the start is of another network"):
+        isaid.build("panet-plus-own-start", 16, chosen, 0, other)
+
+
+def test_both_kinds_of_start_begin_with_the_same_weights_and_draws():
+    drawn, states = [], []
+    for parts in (isaid.NO_PARTS, isaid.ALL_PARTS):
+        states.append(isaid.drawn_detector(16, settings(), isaid.Options(), parts, 5).state_dict())
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+    assert all(torch.equal(states[1][name], states[0][name]) for name in states[0].keys() & states[1].keys())
+
+
+def test_a_start_of_its_own_needs_starts(tmp_path):
+    with pytest.raises(ValueError, match="arm panet-plus-own-start has a start of its own, but pretraining is 'none'"):
+        isaid.prepare(settings(arms=["panet-plus-own-start"]), context(tmp_path / "cell"))
+
+
+def test_a_dry_run_makes_no_start(tmp_path):
+    chosen = settings(pretraining="scenes", pretrain_steps=1, pretrain_images=1)
+    folder = replace(context(tmp_path / "cell"), rehearse=lambda *_, **__: None)
+    isaid.prepare(chosen, folder)
+    assert not list(folder.shared.glob("start-*.pt"))
+
+
+def test_sizes_are_compared_where_a_ratio_does_not_exist(parts):
+    scenes = [parts.scenes["test"][0]]
+    nothing = [{key: value[:0] for key, value in perfect(scenes[0]).items()}]
+    scores = scoring.scene_scores(parts.classes[1:], scenes, nothing)
+    assert np.isnan(scores["small_over_large"])
+    assert scores["tiny_minus_large"] == scores["small_minus_large"] == 0.0
+    kept = scoring.kept(scenes[0])
+    areas = torch.bincount(kept["instances"].flatten().long())[1:]
+    whole, tiny = perfect(kept), areas < 144
+    found = {key: value[tiny] for key, value in whole.items() if key != "masks"}
+    found["masks"] = [mask for mask, chosen in zip(whole["masks"], tiny, strict=True) if chosen]
+    scores = scoring.scene_scores(parts.classes[1:], scenes, [found])
+    assert scores["tiny_minus_large"] == 1.0 and scores["small_minus_large"] == 0.0
+
+
+def test_scoring_holds_no_patches(parts):
+    class Watched:
+        counts = parts.test.counts
+
+        def __init__(self):
+            self.alive = self.most = 0
+
+        def __len__(self):
+            return len(parts.test)
+
+        def __getitem__(self, index):
+            sample = parts.test[index]
+            self.alive += 1
+            self.most = max(self.most, self.alive)
+            weakref.finalize(sample["instances"], self._gone)
+            return sample
+
+        def _gone(self):
+            self.alive -= 1
+
+    watched = Watched()
+    found = [perfect(parts.test[index]) for index in range(len(parts.test))]
+    assert scoring.patch_scores(parts.classes[1:], watched, found, 1000)["ap"] == 1.0
+    assert watched.most <= 2 < len(parts.test)
 
 
 @pytest.mark.parametrize(
