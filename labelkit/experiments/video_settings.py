@@ -29,6 +29,9 @@ class Settings(TrainingSettings):
     flow: Literal["auto", "exact", "dis", "raft_small", "raft_large"] = Field(
         default="auto", description="auto: exact where a world knows it, else dis"
     )
+    memory: int = Field(
+        default=2048, ge=0, description="MiB that the clips of a part may take; larger parts are read clip by clip"
+    )
     tube_weight: float = Field(default=1.0, ge=0)
     image_weight: float = Field(default=1.0e-3, ge=0, description="of the segmenter's term against the discriminator")
     sequence_weight: float = Field(default=1.0e-3, ge=0)
@@ -66,7 +69,8 @@ class Arm:
 
     Attributes:
         labels: domain whose labels it sees, "source" or "target" (the upper bound).
-        image, sequence, tube: which parts of the first phase it has.
+        image, sequence: which discriminators it has.
+        tube: overlap loss on the source, over the frames of a "window" or of each "frame" alone; "" for none.
         statistics: target frames pass through the network and teach nothing but its normalisation.
         second_phase: "" or how it is labelled: "pooled" or "single".
         refined: labels are renewed during the second phase.
@@ -75,21 +79,23 @@ class Arm:
     labels: str = "source"
     image: bool = False
     sequence: bool = False
-    tube: bool = False
+    tube: str = ""
     statistics: bool = False
     second_phase: str = ""
     refined: bool = False
 
 
-FULL = {"image": True, "sequence": True, "tube": True}
+FULL = {"image": True, "sequence": True, "tube": "window"}
 ALL_ARMS = {
     "source": Arm(),
     "statistics": Arm(statistics=True),
     "image": Arm(image=True),
     "vat": Arm(**FULL),
     "no-tube": Arm(image=True, sequence=True),
-    "no-image": Arm(sequence=True, tube=True),
-    "no-sequence": Arm(image=True, tube=True),
+    "frame-dice": Arm(image=True, sequence=True, tube="frame"),
+    "no-image": Arm(sequence=True, tube="window"),
+    "no-sequence": Arm(image=True, tube="window"),
+    "no-judges": Arm(statistics=True, tube="window"),
     "vat-vst": Arm(**FULL, second_phase="pooled", refined=True),
     "vat-vst-fixed": Arm(**FULL, second_phase="pooled"),
     "vat-vst-single": Arm(**FULL, second_phase="single"),

@@ -19,6 +19,7 @@ from labelkit.losses.tube import tube_matching
 
 Batch = Mapping[str, Mapping[str, Tensor]]
 SHOWN = ("softmax", "self-information")
+LENGTHS = ("window", "frame")
 
 
 class VideoAdversarial(nn.Module):
@@ -30,13 +31,15 @@ class VideoAdversarial(nn.Module):
         sequence_discriminator: of the maps of T consecutive frames stacked along channels, (B, T * C, H, W), or None.
         image_weight, sequence_weight: of the segmenter's two adversarial terms.
         tube_weight: of the tube matching loss on the source; 0 leaves it out.
+        tube_length: how far a tube goes: over all of the "window", or one "frame", the overlap loss of single pictures
+            and the control of what time is worth in it. A class that a frame lacks costs nothing in that frame then.
         shown: what discriminators see: "softmax" maps or ADVENT's weighted "self-information". The softmax is taken
             frame by frame, before stacking.
         target_statistics: pass target frames through the network even without a discriminator, so that they enter
             the running statistics of its normalisation as they do with one: the control of what that alone is worth.
 
     Raises:
-        ValueError: ``shown`` is neither.
+        ValueError: ``shown`` or ``tube_length`` is neither.
     """
 
     def __init__(
@@ -47,16 +50,19 @@ class VideoAdversarial(nn.Module):
         image_weight: float = 1e-3,
         sequence_weight: float = 1e-3,
         tube_weight: float = 1.0,
+        tube_length: str = "window",
         shown: str = "softmax",
         target_statistics: bool = False,
     ) -> None:
         super().__init__()
         if shown not in SHOWN:
             raise ValueError(f"shown is {shown!r}; expected one of {', '.join(SHOWN)}")
+        if tube_length not in LENGTHS:
+            raise ValueError(f"tube_length is {tube_length!r}; expected one of {', '.join(LENGTHS)}")
         self.network = network
         self.image_discriminator, self.sequence_discriminator = image_discriminator, sequence_discriminator
         self.image_weight, self.sequence_weight, self.tube_weight = image_weight, sequence_weight, tube_weight
-        self.shown, self.target_statistics = shown, target_statistics
+        self.tube_length, self.shown, self.target_statistics = tube_length, shown, target_statistics
 
     def training_step(self, batch: Batch) -> dict[str, Tensor]:
         """One step on ``source`` (frames (B, T, 3, H, W), masks (B, T, H, W)) and ``target`` (frames).
@@ -71,7 +77,7 @@ class VideoAdversarial(nn.Module):
         terms = {"supervised": cross_entropy(logits.flatten(0, 1), masks.flatten(0, 1))}
         loss = terms["supervised"]
         if self.tube_weight:
-            terms["tube"] = tube_matching(logits, masks)
+            terms["tube"] = self.overlap(logits, masks)
             loss = loss + self.tube_weight * terms["tube"]
         if self.image_discriminator is None and self.sequence_discriminator is None:
             if self.target_statistics:
@@ -92,6 +98,12 @@ class VideoAdversarial(nn.Module):
             terms[f"right_{name}"] = right_answers(on_source, on_target)
             loss = loss + weight * terms[f"fool_{name}"] + terms[f"tell_{name}"]
         return {"loss": loss, **terms}
+
+    def overlap(self, logits: Tensor, masks: Tensor) -> Tensor:
+        """Tube matching of logits (B, T, C, H, W) and masks (B, T, H, W); frames apart if a tube is one frame long."""
+        if self.tube_length == "frame":
+            logits, masks = logits.flatten(0, 1)[:, None], masks.flatten(0, 1)[:, None]
+        return tube_matching(logits, masks)
 
     def over_frames(self, frames: Tensor) -> Tensor:
         """Frames (B, T, 3, H, W) -> logits (B, T, C, H, W)."""

@@ -6,8 +6,10 @@ from cells import context, same_weights, without_time
 
 from labelkit import runs
 from labelkit.experiments import video, video_data, video_labels
-from labelkit.experiments.video_data import Windows
+from labelkit.experiments.video_batches import Windows
+from labelkit.experiments.video_clips import Clips
 from labelkit.experiments.video_evaluation import evaluate
+from labelkit.experiments.video_phases import Labelled
 from labelkit.methods.video_flow import carried
 
 SMALL = {
@@ -105,18 +107,33 @@ def test_all_arms_of_a_seed_start_from_one_network_and_discriminator(arm):
             assert same_weights(getattr(first, name).state_dict(), judge.state_dict())
 
 
+def test_the_arms_of_the_overlap_loss_differ_in_nothing_else():
+    """Tubes, single frames, none: between them the page says what time is worth and what the overlap."""
+    from dataclasses import replace
+
+    full, dice, none = (video.ARMS[name] for name in ("vat", "frame-dice", "no-tube"))
+    assert (full.tube, dice.tube, none.tube) == ("window", "frame", "")
+    assert replace(dice, tube="window") == replace(none, tube="window") == full
+    made = {
+        name: video.build(name, 7, settings(), None, seed=0) for name in ("vat", "frame-dice", "no-tube", "no-judges")
+    }
+    assert [made[name].tube_weight for name in made] == [1.0, 1.0, 0.0, 1.0]
+    assert [made[name].tube_length for name in ("vat", "frame-dice", "no-judges")] == ["window", "frame", "window"]
+    assert made["no-judges"].target_statistics and not made["no-judges"].image_discriminator
+
+
 def test_no_truth_of_the_target_comes_near_training(clips, tmp_path):
     here = context(tmp_path)
     batch = video.batches(video.ARMS["vat"], clips, settings(), 0, here)[0]
     assert set(batch) == {"source", "target"} and set(batch["target"]) == {"frames"}
     assert set(video.batches(video.ARMS["source"], clips, settings(), 0, here)[0]) == {"source"}
     network = video.network(7, settings(), None, 0).eval()
-    made = video.Labelled(network, clips.target_train, video.ARMS["vat-vst"], settings(), "cpu")
-    hidden = video_data.Clips(
+    made = Labelled(network, clips.target_train, video.ARMS["vat-vst"], settings(), "cpu", tmp_path / "one")
+    hidden = Clips(
         [sample | {"masks": torch.full_like(sample["masks"], 255)} for sample in clips.target_train.samples],
         clips.name, "", clips.classes, clips.target_train.palette,
     )  # fmt: skip
-    blind = video.Labelled(network, hidden, video.ARMS["vat-vst"], settings(), "cpu")
+    blind = Labelled(network, hidden, video.ARMS["vat-vst"], settings(), "cpu", tmp_path / "other")
     assert all(torch.equal(made[i]["masks"], blind[i]["masks"]) for i in range(len(clips.target_train)))
 
 

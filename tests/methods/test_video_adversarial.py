@@ -130,3 +130,34 @@ def test_self_information_is_shown_where_asked_for(method, batch):
     assert maps.shape == (2, FRAMES, CLASSES, 32, 32) and float(maps.sum(2).max()) <= 1 + 1e-12
     with pytest.raises(ValueError, match="self-information"):
         VideoAdversarial(network(), shown="entropy")
+
+
+def test_tubes_of_one_frame_are_the_overlap_of_single_pictures(method, batch):
+    """The example of the chapter: 0.293 over both frames together; frame by frame the mean over what each shows."""
+    logits = torch.zeros(1, 2, 2, 1, 2, dtype=torch.float64)
+    logits[0, 0, 0, 0, 0] = 60.0
+    masks = torch.tensor([0, 0, 0, 1]).view(1, 2, 1, 2)
+    tubes = {"window": (1 - 4 / 4.75, 1 - 1 / 1.75), "frame": (1 - 3 / 3.25, 1 - 1 / 1.5, 1 - 1 / 1.5)}
+    for length, costs in tubes.items():
+        method.tube_length = length
+        assert float(method.overlap(logits, masks)) == pytest.approx(sum(costs) / len(costs), abs=1e-9)
+    # a step takes it, with its weight, and changes nothing else; frames that are all the same give both forms one value
+    losses = {}
+    for length in tubes:
+        method.tube_length = length
+        losses[length] = method.training_step(batch)
+    terms = losses["window"].keys() - {"tube", "loss"}
+    assert all(torch.equal(losses["window"][name], losses["frame"][name]) for name in terms)
+    change = [losses["frame"][name] - losses["window"][name] for name in ("loss", "tube")]
+    torch.testing.assert_close(change[0], method.tube_weight * change[1])
+    still = {key: value[:, :1].expand_as(value) for key, value in batch["source"].items()}
+    both = []
+    for length in tubes:
+        method.tube_length = length
+        both.append(method.training_step({**batch, "source": still})["tube"])
+    torch.testing.assert_close(*both)
+
+
+def test_a_length_of_tubes_that_is_not_known_is_refused():
+    with pytest.raises(ValueError, match="tube_length is 'clip'; expected one of window, frame"):
+        VideoAdversarial(network(), tube_length="clip")
