@@ -24,6 +24,8 @@ STATUS_WORDS: dict[str, str] = {
     "memory": "from memory, unverified",
 }
 """How each status of a published number is written on a page."""
+STATUS_SYMBOLS: dict[str, str] = {"verified": "✓", "quoted": "“", "memory": "?"}
+"""The same as one sign, where there is no room for words."""
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -157,19 +159,64 @@ class Claim(_Strict):
 
 
 class Published(_Strict):
-    """One number of the paper, with the protocol under which it was measured and where we found it."""
+    """One number of the paper, with the protocol under which it was measured and where we found it.
+
+    Attributes:
+        label: what it is, in a few words; no two numbers of one metric share it.
+        table: table of the paper, or subject, under which it stands; numbers of one table belong together.
+        row, column: its place there; by default the label, and the metric.
+        claims: claims beside which the scoreboard prints it.
+        arm, run: full-scale run file, and the arm in it, that would measure it.
+        record: where a record of that run holds the number: protocol and metric as in a `Contrast`, with a colon
+            between them, e.g. ``test/whole-image:miou``.
+        unlike: why no number of ours may stand beside it: there is a run, but under another protocol, or there is none.
+    """
 
     label: Text
+    table: Text = "Other numbers"
+    row: Text | None = None
+    column: Text | None = None
     metric: Text
     value: float
     unit: str
     protocol: Text
     arm: Text | None = None
     run: Text | None = None
+    record: Annotated[str, Field(pattern=r"^[^:]+(:[^:]+)+$")] | None = None
+    unlike: Text | None = None
     status: Status
     source: Text
     claims: list[Text] = []
-    """Claims beside which the scoreboard prints this number."""
+
+    @model_validator(mode="after")
+    def _a_place_and_a_run(self) -> Published:
+        if (self.row is None) != (self.column is None):
+            raise ValueError(f"published number {self.label!r} has a row or a column alone; expected both or neither")
+        if (self.run is None) != (self.arm is None):
+            raise ValueError(f"published number {self.label!r} has a run or an arm alone; expected both or neither")
+        if self.run is None and self.record is not None:
+            raise ValueError(f"published number {self.label!r} has a record, but no run that would leave it")
+        if self.run is not None and (self.record is None) == (self.unlike is None):
+            raise ValueError(f"published number {self.label!r} has a run; expected either record or unlike beside it")
+        return self
+
+    @property
+    def status_words(self) -> str:
+        """The status as a page writes it."""
+        return STATUS_WORDS[self.status]
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Table, row and column."""
+        return self.table, self.row or self.label, self.column or self.metric
+
+
+class Remark(_Strict):
+    """Something that a reader of the numbers must know, with where we found it."""
+
+    text: Text
+    status: Status
+    source: Text
 
     @property
     def status_words(self) -> str:
@@ -177,8 +224,24 @@ class Published(_Strict):
         return STATUS_WORDS[self.status]
 
 
+class Dispute(Remark):
+    """What others found that does not agree with the paper.
+
+    Attributes:
+        about: the number or statement in question.
+        differs: what was otherwise in their trial, or that they do not say.
+    """
+
+    about: Text
+    differs: Text
+
+
 class Paper(_Strict):
-    """The whole sheet of one paper."""
+    """The whole sheet of one paper.
+
+    ``protocol_notes`` say how the paper's numbers were measured and what a reader must know to compare them,
+    ``disputes`` what others could not reproduce.
+    """
 
     paper: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
     title: Text
@@ -190,11 +253,14 @@ class Paper(_Strict):
     official_code: OfficialCode | None = None
     claims: Annotated[list[Claim], Field(min_length=1)]
     published: list[Published] = []
+    protocol_notes: list[Remark] = []
+    disputes: list[Dispute] = []
 
     @model_validator(mode="after")
     def _no_repeats(self) -> Paper:
         _refuse_repeats("claim id", [claim.id for claim in self.claims])
         _refuse_repeats("published label", [f"{row.label} ({row.metric})" for row in self.published])
+        _refuse_repeats("place of a published number", [" / ".join(row.place) for row in self.published])
         known = {claim.id for claim in self.claims}
         for row in self.published:
             if unknown := sorted(set(row.claims) - known):

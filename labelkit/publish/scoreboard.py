@@ -1,4 +1,4 @@
-"""The scoreboard of the start page and the table of published numbers, as Markdown."""
+"""The scoreboard of the start page, as Markdown."""
 
 from __future__ import annotations
 
@@ -191,22 +191,6 @@ def _rows(line: Line, text: str, number: str) -> list[tuple[str, str, str, str, 
     return [(text, "", "", number, badge(line.status)), *parts]
 
 
-def published(papers: list[Paper]) -> str:
-    """Every published number of every paper, with its protocol, source and status in words."""
-    parts = []
-    for paper in papers:
-        parts += [f"## {markup(paper.short)}", f"{markup(paper.title)} {{cite}}`{paper.bibtex_key}`."]
-        if not paper.published:
-            parts.append("No number of this paper has been entered.")
-            continue
-        rows = [("setting", "number", "protocol", "status", "source")]
-        rows += [
-            (markup(p.label), value(p), markup(p.protocol), p.status_words, markup(p.source)) for p in paper.published
-        ]
-        parts.append(list_table(rows, "published", widths="22 14 26 16 22"))
-    return "\n\n".join(parts) + "\n"
-
-
 def value(row: Published) -> str:
     """A published number with its metric, in the digits in which it was published."""
     digits = 2 if row.unit == "%" else 4
@@ -240,5 +224,5 @@ def _published(line: Line) -> str:
     """Published numbers that the sheet ties to this claim."""
     rows = [row for row in line.paper.published if line.claim.id in row.claims]
     if not rows and line.paper.published:
-        return "[published numbers](published.md)"
+        return f"[published tables](tables/{line.paper.paper}.md)"
     return "<br>".join(f"{markup(row.label)}: {value(row)} <small>({row.status_words})</small>" for row in rows)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from labelkit.figures.points3d import MARK
 from labelkit.papers import Paper, load_papers
-from labelkit.publish import api, notebooks, scoreboard, tables
+from labelkit.publish import api, full_scale, notebooks, paper_tables, scoreboard, tables
 from labelkit.publish.files import remove_others, write_if_different
 from labelkit.publish.markdown import markup
 from labelkit.verdicts import load_records
@@ -161,10 +161,11 @@ def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, b
     records = load_records(sorted((root / "data" / "results").glob("*/*.jsonl")))
     board = scoreboard.lines(papers, records, root)
     reference = api.modules(root)
+    runs = {paper.paper: full_scale.full_runs(paper.paper, root) for paper in papers}
     found: dict[Path, bytes | str] = {
         GENERATED / "scoreboard.md": scoreboard.scoreboard(board, shown),
         GENERATED / "chapters.md": _cards(papers, board, shown),
-        GENERATED / "published.md": scoreboard.published(papers),
+        GENERATED / "published.md": paper_tables.index(papers, runs, records),
         GENERATED / "results.md": tables.results(papers, records),
         GENERATED / "execution.md": tables.execution(papers, records, shown),
         GENERATED / "api.md": api.index(reference),
@@ -182,6 +183,10 @@ def _generated(root: Path, papers: list[Paper], shown: set[str]) -> dict[Path, b
     if figures:
         after = "The table below has all claims, those included that no figure can show.\n\n"
         found[GENERATED / "scoreboard.md"] = figures + after + found[GENERATED / "scoreboard.md"]
+    for paper in papers:
+        costs = full_scale.costs(paper.paper, root)
+        text = paper_tables.page(paper, runs[paper.paper], records, costs, paper.paper in shown)
+        found[Path("book") / "tables" / f"{paper.paper}.md"] = text
     for name, text in api.pages(reference, f"{REPOSITORY}/blob/main").items():
         found[Path("book") / "api" / f"{name}.md"] = text
     return found
