@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from labelkit.figures.points3d import Layer, cloud_panels, fit, thinned
+from labelkit.figures.cloud_layers import Layer, thinned
+from labelkit.figures.cloud_panels import cloud_panels, fit
 
 FIELD = 30.0  # of view of open3d's eye, degrees from top to bottom
 FILLED = 0.9  # share of the picture's height or width that the cloud takes in matplotlib
@@ -42,7 +43,7 @@ def by_open3d(library: Any, cloud: Any, size: tuple[int, int], view: tuple[float
 
 
 def by_matplotlib(xyz: np.ndarray, colours: np.ndarray, size: tuple[int, int], view: tuple[float, float]) -> np.ndarray:
-    """Draw with `points3d.cloud_panels`.
+    """Draw with `cloud_panels.cloud_panels`.
 
     Args:
         xyz: (N, 3) about the origin.

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from labelkit.figures.cloud_layers import UNSHOWN
 from labelkit.figures.cloud_stills import by_matplotlib, by_open3d
-from labelkit.figures.points3d import UNSHOWN
 from labelkit.open3d_library import open3d_library
 
 VIEW = (52.0, -60.0)
