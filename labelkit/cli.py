@@ -1,4 +1,4 @@
-"""The command line: ``labelkit papers | data | run | report | doctor``.
+"""The command line: ``labelkit papers | data | weights | run | collect | report | doctor``.
 
 Every error is one sentence on the error stream and a status other than 0; ``--debug`` before the command shows the
 traceback.
@@ -7,15 +7,18 @@ traceback.
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from labelkit.weights_cli import app as weights_app
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 data_app = typer.Typer(
     no_args_is_help=True, help="Real data sets: what there is, whether a folder is right, how to get them."
 )
 app.add_typer(data_app, name="data")
+app.add_typer(weights_app, name="weights")
 
 
 def main() -> None:
@@ -78,6 +81,13 @@ def run(
     seed: Annotated[
         list[int] | None, typer.Option(help="Only this seed, or these; all of the run file if none.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Try every arm on blank data; say memory, steps and hours.")
+    ] = False,
+    tflops: Annotated[
+        float, typer.Option(min=0.001, help="Of a dry run: TFLOP/s that a GPU sustains, for hours not measured.")
+    ] = 100.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Of a dry run: file that takes its numbers.")] = None,
 ) -> None:
     """Run every cell of a run file that has no record yet. Stop it at will; the same command continues."""
     from labelkit import runs
@@ -89,12 +99,38 @@ def run(
         count = len(settings.data) * len(settings.arms) * len(settings.seeds)
         print(f"{run_file}: valid, {count} cells of {settings.steps} steps; records go to {runs.folder(settings)}")
         return
+    if dry_run:
+        _dry_run(settings, tflops, json_file)
+        return
     records = runs.execute(settings)
     for record in records:
         for protocol, values in record["metrics"].items():
             numbers = ", ".join(f"{key} {value:.4f}" for key, value in values.items() if isinstance(value, float))
             print(f"{record['arm']:24} {record['data']:10} seed {record['seed']}  {protocol}: {numbers}")
     print(f"{len(records)} records in {runs.folder(settings)}")
+
+
+def _dry_run(settings: Any, tflops: float, json_file: Path | None) -> None:
+    """Rehearse a run and print what it costs; status 1 if an arm fails."""
+    import json
+
+    from labelkit.files import write_whole
+    from labelkit.rehearsal import rehearse
+    from labelkit.rehearsal_report import as_values, table, verdict
+
+    arms = []
+    for arm in rehearse(settings):
+        print(f"{arm.data} {arm.arm}: {'fails' if arm.problem else 'passes'}", file=sys.stderr)
+        arms.append(arm)
+        if arm.problem and "--debug" in sys.argv:
+            print(arm.trace, file=sys.stderr)
+    print("\n".join(table(arms, tflops)))
+    print(f"{settings.paper} {settings.run} {verdict(settings, arms, tflops)}")
+    if json_file:
+        text = json.dumps([as_values(arm, tflops) for arm in arms], indent=1) + "\n"
+        write_whole(json_file, lambda path: path.write_text(text, encoding="utf-8"))
+    if any(arm.problem for arm in arms):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -172,7 +208,17 @@ def data_fetch(
     """Fetch what may be fetched, with checksums; otherwise say what to place where."""
     from labelkit.datasets import catalogue
 
-    print(catalogue.fetch(name, _data_root(folder)))
+    print(catalogue.fetch(name, _data_root(folder), progress=True))
+
+
+@data_app.command("prepare")
+def data_prepare(
+    name: str, folder: Annotated[Path | None, typer.Argument(help="Default: $LABELKIT_DATA.")] = None
+) -> None:
+    """Run the conversions that a data set needs, and verify them. Stop it at will; the same command continues."""
+    from labelkit.datasets import catalogue
+
+    print("\n".join(catalogue.prepare(name, _data_root(folder))))
 
 
 @data_app.command("lists")

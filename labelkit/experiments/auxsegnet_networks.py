@@ -20,13 +20,14 @@ def build_trunk(settings: Settings) -> nn.Module:
         return LessonTrunk()
     from labelkit.models.auxsegnet_convert import load_official_trunk
     from labelkit.models.resnet38 import ResNet38
+    from labelkit.models.weights import read_state_dict
 
     trunk = ResNet38()
     if settings.trunk_weights:
         path = Path(settings.trunk_weights)
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist; trunk_weights must name a file with weights of ResNet-38")
-        load_official_trunk(trunk, torch.load(path, map_location="cpu", weights_only=True))
+        load_official_trunk(trunk, read_state_dict(path))
     return trunk
 
 

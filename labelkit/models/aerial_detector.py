@@ -27,6 +27,7 @@ from labelkit.models.panet_heads import (
     FullyConnectedFusion,
     FusedMaskPredictor,
 )
+from labelkit.models.weights import torchvision_weights
 
 LEVELS = ("0", "1", "2", "3")
 BOX_SIZE, MASK_SIZE = 7, 14  # positions along the side of a pooled region
@@ -123,6 +124,7 @@ def aerial_detector(
 
     Raises:
         ValueError: an option is none of those named, or the lesson trunk is asked to be pretrained.
+        RuntimeError: `pretrained` weights cannot be fetched.
     """
     from torchvision.models.detection import MaskRCNN
     from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -174,10 +176,12 @@ def _pyramid(network: str, size: Size, norm: Norm | None, pretrained: bool) -> t
             raise ValueError("the lesson trunk has no ImageNet weights; choose a ResNet or pretrained=False")
         body, widths = LessonTrunk(LESSON_TRUNK, group_norm(LESSON_GROUPS)), LESSON_TRUNK
     else:
-        weights = get_model_weights(network)["IMAGENET1K_V1"] if pretrained else None
-        resnet = get_model(network, weights=weights, norm_layer=FrozenBatchNorm2d if pretrained else group_norm(GROUPS))
-        if pretrained:  # the stem and the first stage stay as they are, as in torchvision
+        resnet = get_model(network, norm_layer=FrozenBatchNorm2d if pretrained else group_norm(GROUPS))
+        if pretrained:
+            state = torchvision_weights(network, get_model_weights(network)["IMAGENET1K_V1"])
+            resnet.load_state_dict({name: state[name] for name in resnet.state_dict()})
             for name, parameter in resnet.named_parameters():
+                # the stem and the first stage stay as they are, as in torchvision
                 parameter.requires_grad_(name.startswith(("layer2", "layer3", "layer4")))
         stages = {f"layer{number}": level for number, level in enumerate(LEVELS, start=1)}
         body, widths = IntermediateLayerGetter(resnet, return_layers=stages), (256, 512, 1024, 2048)

@@ -1,11 +1,21 @@
-"""Reads weights of the authors' AuxSegNet (xulianuwa/AuxSegNet at 9f40a5d): their names become ours."""
+"""Weights that the AuxSegNet authors' code saves (xulianuwa/AuxSegNet at 9f40a5d) for our network on ResNet-38.
+
+Every tensor that a forward pass reads has one place. Two layers of each affinity block are built and never called;
+they are passed over, and so are the counters of normalisations that never count. The ImageNet weights from which the
+authors start are a file of MXNet, which they convert to the names of the trunk here; `load_official_trunk` takes the
+result, and the weights of their tag classifier.
+"""
 
 from collections.abc import Mapping
+from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from labelkit.models.auxsegnet import AuxSegHead, AuxSegNetwork
+from labelkit.models.convert import blueprint, size_of, translated, unwrapped
 from labelkit.models.resnet38 import ResNet38
+
+WHOSE = "the authors' AuxSegNet"
 
 BLOCKS = (  # of the trunk, in order
     *("b2", "b2_1", "b2_2"),
@@ -22,7 +32,7 @@ TRUNK_NAMES = {"conv1a": "stem", "bn7": "norm"} | {
     for number, theirs in enumerate(BLOCKS)
     for layer, ours in ({**(_BOTTLENECK if theirs in ("b6", "b7") else _WIDE), "conv_branch1": "shortcut"}).items()
 }
-"""Modules of the trunk: official name to ours."""
+"""Modules of the trunk: released name to ours."""
 
 HEAD_NAMES = {"fc8": "classifier", "cross_att.0": "fusion.mix", "cross_att.2": "fusion.weigh"} | {
     f"{theirs}_{layer}": f"{ours}.{place}"
@@ -38,72 +48,82 @@ HEAD_NAMES = {"fc8": "classifier", "cross_att.0": "fusion.mix", "cross_att.2": "
         "W": "block.output",
     }.items()
 }
-"""Modules of the heads: official name to ours."""
+"""Modules of the heads: released name to ours."""
 
 UNUSED = tuple(f"{task}_att.{layer}." for task in ("seg", "sal") for layer in ("g", "W_z"))
-"""Beginnings of official names whose weights no forward pass reads; they are passed over."""
+"""Beginnings of released names whose weights no forward pass reads; they are passed over."""
 
 
-def load_official(network: AuxSegNetwork, state: Mapping[str, Tensor]) -> None:
-    """Load an official checkpoint into a network with :class:`ResNet38` as trunk and all parts of the head, in place.
+def network_for(state: Mapping[str, Any]) -> AuxSegNetwork:
+    """Our network of the number of classes of a checkpoint, with weights of its own.
+
+    Raises:
+        ValueError: the checkpoint is none of this network.
+    """
+    tags = size_of(unwrapped(state, WHOSE), "fc8.weight", WHOSE)
+    trunk = ResNet38()
+    return AuxSegNetwork(trunk, AuxSegHead(trunk.channels, tags))
+
+
+def from_auxsegnet(state: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors under the names of :class:`labelkit.models.auxsegnet.AuxSegNetwork` with ResNet-38 and all of the head.
+
+    Args:
+        state: the checkpoint, with or without ``module.`` in front of its names.
+
+    Returns:
+        What `network_for(state)` loads.
+
+    Raises:
+        ValueError: a name is missing or unknown, or a shape differs.
+    """
+    with blueprint():
+        network = network_for(state)
+    return _translated(network, state)
+
+
+def load_official(network: AuxSegNetwork, state: Mapping[str, Any]) -> None:
+    """Load a checkpoint into a network with :class:`ResNet38` as trunk and all parts of the head, in place.
 
     Args:
         network: the target.
-        state: tensors under official names, with or without ``module.`` in front.
+        state: see `from_auxsegnet`.
 
     Raises:
         ValueError: a name is unknown or missing, or a shape differs; nothing is loaded then.
     """
-    names = {theirs: f"trunk.{ours}" for theirs, ours in TRUNK_NAMES.items()}
-    names |= {theirs: f"head.{ours}" for theirs, ours in HEAD_NAMES.items()}
-    _load(network, state, names)
+    network.load_state_dict(_translated(network, state))
 
 
-def load_official_head(head: AuxSegHead, state: Mapping[str, Tensor]) -> None:
-    """Load the tensors of the heads alone, under official names, in place.
+def load_official_head(head: AuxSegHead, state: Mapping[str, Any]) -> None:
+    """Load the tensors of the heads alone, in place.
 
     Args:
         head: the target; its widths must be those of the tensors.
         state: tensors whose names are those of the heads, and no others.
 
     Raises:
-        ValueError: as :func:`load_official`.
+        ValueError: as `load_official`.
     """
-    _load(head, state, HEAD_NAMES)
+    head.load_state_dict(translated(unwrapped(state, WHOSE), HEAD_NAMES, head, WHOSE, UNUSED))
 
 
-def load_official_trunk(trunk: ResNet38, state: Mapping[str, Tensor]) -> None:
+def load_official_trunk(trunk: ResNet38, state: Mapping[str, Any]) -> None:
     """Load a trunk from the tensors of a trunk or of any network built on it, such as the authors' tag classifier.
 
     Args:
         trunk: the target.
-        state: tensors under official names; those of heads are passed over.
+        state: tensors under released names; those of heads are passed over.
 
     Raises:
-        ValueError: as :func:`load_official`.
+        ValueError: as `load_official`.
     """
-    state = {name.removeprefix("module."): value for name, value in state.items()}
-    _load(trunk, {name: value for name, value in state.items() if name.rpartition(".")[0] in TRUNK_NAMES}, TRUNK_NAMES)
+    state = unwrapped(state, WHOSE)
+    known = {name: value for name, value in state.items() if name.rpartition(".")[0] in TRUNK_NAMES}
+    trunk.load_state_dict(translated(known, TRUNK_NAMES, trunk, f"the trunk of {WHOSE}"))
 
 
-def _load(target: nn.Module, state: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    """Rename by ``names`` and load; every tensor is known, every weight of the target is set, or nothing changes."""
-    wanted, renamed, unknown = target.state_dict(), {}, []
-    theirs = {ours: official for official, ours in names.items()}
-    for name, value in state.items():
-        name = name.removeprefix("module.")
-        if name.endswith("num_batches_tracked") or name.startswith(UNUSED):
-            continue
-        module, _, leaf = name.rpartition(".")
-        ours = f"{names.get(module)}.{leaf}"
-        if ours not in wanted:
-            unknown.append(name)
-        elif value.shape != wanted[ours].shape:
-            raise ValueError(f"{name} has shape {tuple(value.shape)}; expected {tuple(wanted[ours].shape)}")
-        renamed[ours] = value
-    missing = [f"{theirs[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}" for key in wanted if key not in renamed]
-    for what, found in (("has unknown", unknown), ("lacks", missing)):
-        if found:
-            shown = ", ".join(sorted(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
-            raise ValueError(f"the state dict {what} entries: {shown}; expected those of the authors' AuxSegNet")
-    target.load_state_dict(renamed)
+def _translated(network: AuxSegNetwork, state: Mapping[str, Any]) -> dict[str, Tensor]:
+    names = {theirs: f"trunk.{ours}" for theirs, ours in TRUNK_NAMES.items()}
+    names |= {theirs: f"head.{ours}" for theirs, ours in HEAD_NAMES.items()}
+    return translated(unwrapped(state, WHOSE), names, network, WHOSE, UNUSED)

@@ -1,175 +1,173 @@
-"""Reads weights of the authors' OCR heads: names of openseg.pytorch and of the HRNet repository become ours."""
+"""What all converters of released weights share: wrappers come off, tensors get our names, what does not fit is said.
 
-import re
-from collections.abc import Mapping
+A converter (`cps_convert`, `ocr_convert`, ...) knows which module of the authors' network is which of ours; the tensors
+of a module (weight, bias, running_mean, ...) are called alike in both. Its `network_for` builds our network of the size
+that a checkpoint has, its `from_...` gives the tensors that this network loads strictly. Neither changes what it reads.
+"""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-# Outermost wrappers that training scripts leave on every name.
-_WRAPPERS = ("module.", "model.")
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+"""Keys under which training scripts put the tensors of a network, beside the optimiser's state and the like."""
 
-# Layers of the block, official -> ours. In the official code each convolution (index 0, 2) is followed by a Sequential
-# of normalisation and ReLU (index 1, 3), so its normalisation is called 1.0 or 3.0; ours are the children 0 and 1 of
-# `conv_bn_relu`.
-_BLOCK = {
-    "object_context_block.f_pixel.0": "attention.query.0.0",
-    "object_context_block.f_pixel.1.0": "attention.query.0.1",
-    "object_context_block.f_pixel.2": "attention.query.1.0",
-    "object_context_block.f_pixel.3.0": "attention.query.1.1",
-    "object_context_block.f_object.0": "attention.key.0.0",
-    "object_context_block.f_object.1.0": "attention.key.0.1",
-    "object_context_block.f_object.2": "attention.key.1.0",
-    "object_context_block.f_object.3.0": "attention.key.1.1",
-    "object_context_block.f_down.0": "attention.value.0",
-    "object_context_block.f_down.1.0": "attention.value.1",
-    "object_context_block.f_up.0": "attention.output.0",
-    "object_context_block.f_up.1.0": "attention.output.1",
-    "conv_bn_dropout.0": "fusion.0",
-    "conv_bn_dropout.1.0": "fusion.1",
+PREFIX = "module."
+"""What data-parallel training leaves in front of every name."""
+
+DEEP_STEM = {
+    "conv1": "conv1.0",
+    "bn1": "conv1.1",
+    "conv2": "conv1.3",
+    "bn2": "conv1.4",
+    "conv3": "conv1.6",
+    "bn3": "bn1",
 }
+"""Modules of a stem with names of its own: to those of `labelkit.models.resnet.ResNet`, which are timm's."""
+
+_COUNTER = "num_batches_tracked"  # of batch normalisation; PyTorch before 0.4.1 had none, and no arithmetic uses it
 
 
-def _head_names(pixel: str, pixel_norm: str, block: str, classifier: str, coarse: str, norm: str, last: str) -> dict:
-    return {
-        f"{pixel}.0": "pixel.0",
-        f"{pixel}.{pixel_norm}": "pixel.1",
-        **{f"{block}.{theirs}": f"block.{ours}" for theirs, ours in _BLOCK.items()},
-        classifier: "classifier",
-        f"{coarse}.0": "coarse.0",
-        f"{coarse}.{norm}": "coarse.1",
-        f"{coarse}.{last}": "coarse.4",
-    }
+class _NoDraws(TorchFunctionMode):
+    """First weights are not drawn: `kaiming_normal_` and the like leave their tensor as it is."""
+
+    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        name = getattr(function, "__name__", "")
+        if name.endswith(("normal_", "uniform_")):
+            return args[0] if args else kwargs["tensor"]
+        return function(*args, **(kwargs or {}))
 
 
-# The three published heads, each known by a name that only it has.
-_LAYOUTS = {
-    "openseg ResNet": _head_names("conv_3x3", "1.0", "spatial_ocr_head", "head", "dsn_head", "1.0", "3"),
-    "openseg HRNet": _head_names("conv3x3", "1.0", "ocr_distri_head", "cls_head", "aux_head", "1.0", "2"),
-    "HRNet repository": _head_names("conv3x3_ocr", "1", "ocr_distri_head", "cls_head", "aux_head", "1", "3"),
-}
-_MARKS = {"openseg ResNet": "conv_3x3.0.weight", "openseg HRNet": "conv3x3.0.weight"}
-_MARKS["HRNet repository"] = "conv3x3_ocr.0.weight"
+@contextmanager
+def blueprint() -> Iterator[None]:
+    """Networks that are built within have names and shapes but no memory; nothing is drawn for them."""
+    with torch.device("meta"), _NoDraws():
+        yield
 
 
-def _without_wrappers(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Remove `module.` and `model.` while every name starts with one of them."""
-    state = dict(state)
-    while state and any(all(name.startswith(wrapper) for name in state) for wrapper in _WRAPPERS):
-        state = {name.split(".", 1)[1]: value for name, value in state.items()}
+def unwrapped(content: Mapping[str, Any], whose: str = "the checkpoint") -> dict[str, Tensor]:
+    """Tensors of a checkpoint by name, out of its wrappers.
+
+    Args:
+        content: what a file held: names to tensors, or a dict that has them under one of `WRAPPERS`.
+        whose: words for the error sentence.
+
+    Returns:
+        Names, without `PREFIX` where every name has it, to the same tensors.
+
+    Raises:
+        ValueError: there are no tensors, or a value is something else.
+    """
+    while (key := next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)) is not None:
+        content = content[key]
+    if not content:
+        raise ValueError(f"{whose}: the state dict is empty")
+    other = next((name for name, value in content.items() if not isinstance(value, Tensor)), None)
+    if other is not None:
+        raise ValueError(f"{whose}: {other!r} is of type {type(content[other]).__name__}; expected a tensor")
+    state = dict(content)
+    while all(name.startswith(PREFIX) for name in state):
+        state = {name.removeprefix(PREFIX): value for name, value in state.items()}
     return state
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+def translated(
+    state: Mapping[str, Tensor],
+    names: Mapping[str, str],
+    network: nn.Module,
+    whose: str,
+    unused: tuple[str, ...] = (),
+) -> dict[str, Tensor]:
+    """Tensors under our names: each one used once, each place filled once.
 
+    Args:
+        state: unwrapped tensors by released name.
+        names: modules, released name to ours. Two released modules may share one of ours if their tensors differ.
+        network: ours, for its names and shapes; it may lie on the meta device.
+        whose: words for the error sentences.
+        unused: beginnings of released names that no forward pass reads; they are passed over.
 
-def _load(target: nn.Module, state: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-    """Rename by `names` (module paths) and load; every key is used once, every weight is set."""
-    wanted = target.state_dict()
-    renamed: dict[str, Tensor] = {}
-    unknown = []
-    for key, value in state.items():
-        module, _, leaf = key.rpartition(".")
+    Returns:
+        What `network.load_state_dict` takes; the same tensors, not copies. Counters of batches that a checkpoint
+        lacks are zeros.
+
+    Raises:
+        ValueError: a name is missing or unknown, or a shape differs.
+    """
+    wanted, found, unknown = network.state_dict(), {}, []
+    for name, value in state.items():
+        module, _, leaf = name.rpartition(".")
         ours = f"{names[module]}.{leaf}" if module in names else None
         if ours is None or ours not in wanted:
-            unknown.append(key)
+            counts = ours is not None and leaf == _COUNTER  # ours is a normalisation that never counts
+            if not counts and not name.startswith(unused or "\0"):
+                unknown.append(name)
+        elif value.shape != wanted[ours].shape:
+            raise ValueError(f"{whose}: {name!r} has shape {tuple(value.shape)}; expected {tuple(wanted[ours].shape)}")
+        elif ours in found:
+            raise ValueError(f"{whose}: {name!r} comes twice")
         else:
-            renamed[ours] = value
-    theirs = {ours: official for official, ours in names.items()}
-    # Checkpoints older than PyTorch 0.4.1 have no batch counters; they do not enter the arithmetic.
-    missing = [key for key in wanted if key not in renamed and not key.endswith("num_batches_tracked")]
+            found[ours] = value
+    theirs: dict[str, list[str]] = {}
+    for released, ours in names.items():
+        theirs.setdefault(ours, []).append(released)
+    lacking = [name for name in wanted if name not in found and not name.endswith(_COUNTER)]
+    if lacking:
+        module, _, leaf = lacking[0].rpartition(".")
+        first = " or ".join(repr(f"{released}.{leaf}") for released in theirs.get(module, [module]))
+        raise ValueError(f"{whose}: {_count(lacking)} missing, the first is {first}{_sample(unknown)}")
     if unknown:
-        raise ValueError(f"The state dict has {len(unknown)} unknown key(s): {_listed(unknown)}.")
-    if missing:
-        official = [f"{theirs[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}" for k in missing]
-        raise ValueError(f"The state dict lacks {len(missing)} key(s): {_listed(official)}.")
-    for key, value in renamed.items():
-        if value.shape != wanted[key].shape:
-            official = f"{theirs[key.rpartition('.')[0]]}.{key.rpartition('.')[2]}"
-            raise ValueError(
-                f"Key {official} has shape {tuple(value.shape)}; the network expects {tuple(wanted[key].shape)}."
-            )
-    target.load_state_dict({**wanted, **renamed})
+        raise ValueError(f"{whose}: {_count(unknown)} unknown, the first is {unknown[0]!r}")
+    return {name: found[name] if name in found else torch.zeros((), dtype=torch.int64) for name in wanted}
 
 
-def load_official_block(block: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load an official `SpatialOCR_Module` into an `OCRBlock`, in place.
+def same_names(module: nn.Module, theirs: str = "", ours: str = "") -> dict[str, str]:
+    """Names for a module whose parts are called alike in both networks.
 
     Args:
-        block: the target.
-        state: tensors under `object_context_block.*` and `conv_bn_dropout.*`.
+        module: our part.
+        theirs, ours: what stands in front of its names.
+    """
+    owners = dict.fromkeys(name.rpartition(".")[0] for name in module.state_dict())
+    return {f"{theirs}{name}": f"{ours}{name}" for name in owners}
+
+
+def size_of(state: Mapping[str, Tensor], name: str, whose: str, axis: int = 0) -> int:
+    """Size of a tensor along an axis, such as the number of classes from the last layer.
 
     Raises:
-        ValueError: a key is unknown or missing, or a shape differs; nothing is loaded then.
+        ValueError: there is no such tensor; then this is no checkpoint of that network.
     """
-    _load(block, _without_wrappers(state), _BLOCK)
+    if name not in state or state[name].dim() <= axis:
+        found = f"there are {len(state)}, such as {next(iter(state))!r}"
+        raise ValueError(f"{whose}: no tensor {name!r} with {axis + 1} or more axes; {found}")
+    return state[name].shape[axis]
 
 
-def split_official(state: Mapping[str, Tensor]) -> tuple[str, dict[str, Tensor], dict[str, Tensor]]:
-    """Tell the layout of an official checkpoint and separate head and backbone.
+def resnet_depth(state: Mapping[str, Tensor], stage: str, whose: str) -> int:
+    """Depth of a ResNet, from the number of blocks of its third stage.
 
     Args:
-        state: a whole network's tensors under official names, with or without `module.` and `model.` in front.
-
-    Returns:
-        Layout name ("openseg ResNet", "openseg HRNet" or "HRNet repository"), the head's tensors and all others
-        (`backbone.` in front removed).
+        state: unwrapped tensors by released name.
+        stage: released name of that stage, with a point at the end.
+        whose: words for the error sentence.
 
     Raises:
-        ValueError: none of the three layouts.
+        ValueError: neither that of depth 50 nor that of depth 101.
     """
-    state = _without_wrappers(state)
-    layout = next((name for name, mark in _MARKS.items() if mark in state), None)
-    if layout is None:
-        raise ValueError(
-            f"The state dict has none of {', '.join(_MARKS.values())}; expected an OCR head of openseg or of the HRNet "
-            "repository."
-        )
-    tops = {name.split(".")[0] for name in _LAYOUTS[layout]}
-    head = {key: value for key, value in state.items() if key.split(".")[0] in tops}
-    rest = {key.removeprefix("backbone."): value for key, value in state.items() if key not in head}
-    return layout, head, rest
+    blocks = len({name.removeprefix(stage).split(".")[0] for name in state if name.startswith(stage)})
+    if blocks not in (6, 23):
+        raise ValueError(f"{whose}: {stage.rstrip('.')!r} has {blocks} blocks; expected 6 (depth 50) or 23 (depth 101)")
+    return 50 if blocks == 6 else 101
 
 
-def load_official_head(head: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Load the head of an official checkpoint into an `OCRHead`, in place; every key must be one of the head's.
-
-    Args:
-        head: the target; its widths, kernels and biases must be those of the checkpoint.
-        state: the head's tensors (see `split_official` for a whole network's).
-
-    Raises:
-        ValueError: the layout is unknown, a key is unknown or missing, or a shape differs; nothing is loaded then.
-    """
-    layout, known, rest = split_official(state)
-    _load(head, {**known, **rest}, _LAYOUTS[layout])
+def _count(names: list[str]) -> str:
+    return "1 tensor is" if len(names) == 1 else f"{len(names)} tensors are"
 
 
-def official_backbone_names(layout: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Backbone tensors under our names (ResNet: the stem is renamed; HRNet: timm has the official names).
-
-    Args:
-        layout: from `split_official`.
-        state: the backbone's tensors from `split_official`.
-
-    Returns:
-        The same tensors under the names of `labelkit.models.resnet.ResNet` or of timm's HRNet.
-    """
-    if layout != "openseg ResNet":
-        return dict(state)
-    # Stem: resinit.conv1, bn1, conv2, bn2, conv3 are children of our stem; its last normalisation is called bn1.
-    stem = {
-        "conv1": "conv1.0",
-        "bn1": "conv1.1",
-        "conv2": "conv1.3",
-        "bn2": "conv1.4",
-        "conv3": "conv1.6",
-        "bn3": "bn1",
-    }
-
-    def rename(key: str) -> str:
-        match = re.match(r"resinit\.(\w+)\.(.+)$", key)
-        return f"{stem[match[1]]}.{match[2]}" if match and match[1] in stem else key
-
-    return {rename(key): value for key, value in state.items()}
+def _sample(unknown: list[str]) -> str:
+    return f"; {_count(unknown)} unknown, the first is {unknown[0]!r}" if unknown else ""

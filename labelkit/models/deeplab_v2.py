@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from labelkit.models.layers import imagenet_normalise, upsample
+from labelkit.models.weights import torchvision_weights
 
 
 class DeepLabV2(nn.Module):
@@ -44,13 +45,9 @@ class DeepLabV2(nn.Module):
 def _backbone(pretrained: bool) -> nn.Sequential:
     from torchvision.models import ResNet101_Weights, resnet101
 
-    try:
-        network = resnet101(weights=ResNet101_Weights.IMAGENET1K_V1 if pretrained else None)
-    except Exception as error:  # the download raises many kinds when offline
-        raise RuntimeError(
-            f"The ImageNet weights of torchvision's resnet101 could not be fetched ({type(error).__name__}); connect "
-            "once, or build the network with pretrained=False."
-        ) from error
+    network = resnet101()
+    if pretrained:
+        network.load_state_dict(torchvision_weights("resnet101", ResNet101_Weights.IMAGENET1K_V1))
     network.maxpool.ceil_mode = True
     for stage, dilation in ((network.layer2, 1), (network.layer3, 2), (network.layer4, 4)):
         first, keep = stage[0], dilation == 1

@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from labelkit.models.convert import load_official_head, official_backbone_names, split_official
+from labelkit.models import ocr_convert
 from labelkit.models.layers import imagenet_normalise, upsample
 from labelkit.models.ocr import OCRHead
 from labelkit.models.resnet import BLOCKS, ResNet
-from labelkit.models.weights import load_imagenet_weights, read_state_dict
+from labelkit.models.weights import load_imagenet_weights
 
 
 class _OCRNetwork(nn.Module):
@@ -45,26 +45,16 @@ class _OCRNetwork(nn.Module):
         return upsample(logits, images.shape[-2:])
 
     def load_official(self, weights: str | Path | Mapping[str, Tensor]) -> None:
-        """Load a checkpoint of the authors' code, head and backbone; every key is used exactly once.
+        """Load a checkpoint of the authors' code, head and backbone, in place; see `labelkit.models.ocr_convert`.
 
         Args:
             weights: file (or tensors) under the names of openseg.pytorch or of the HRNet repository.
 
         Raises:
-            ValueError: a key is unknown or missing, or a shape differs.
+            ValueError: a name is unknown or missing, or a shape differs; nothing is loaded then.
             FileNotFoundError: there is no such file.
         """
-        state = weights if isinstance(weights, Mapping) else read_state_dict(weights)
-        layout, head, rest = split_official(state)
-        rest = official_backbone_names(layout, rest)
-        wanted = self.backbone.state_dict()
-        unknown = sorted(set(rest) - set(wanted))
-        missing = sorted(k for k in set(wanted) - set(rest) if not k.endswith("num_batches_tracked"))
-        if unknown or missing:
-            kind, keys = ("has the unknown", unknown) if unknown else ("lacks the", missing)
-            raise ValueError(f"The state dict {kind} backbone key {keys[0]!r} ({len(keys)} in all).")
-        load_official_head(self.head, head)
-        self.backbone.load_state_dict({**wanted, **rest})
+        ocr_convert.load(self, weights)
 
 
 class ResNetOCR(_OCRNetwork):

@@ -119,7 +119,10 @@ class _Raft(nn.Module):
             state, place = read_state_dict(weights), str(weights)
         else:
             try:
-                state, place = published.get_state_dict(progress=False, check_hash=True), published.url
+                state, place = (
+                    published.get_state_dict(progress=False, check_hash=True, weights_only=True),
+                    published.url,
+                )
             except Exception as error:  # the hub raises many kinds when offline
                 raise RuntimeError(
                     f"The weights of {kind} could not be fetched ({type(error).__name__}); connect once, or give "

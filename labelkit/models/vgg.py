@@ -7,6 +7,7 @@ Two forms. DeepLab's, which DSRG and FickleNet use, pools 3x3 with padding, so 3
 from torch import Tensor, nn
 
 from labelkit.models.layers import imagenet_normalise
+from labelkit.models.weights import torchvision_weights
 
 BLOCKS = ((1, 2), (2, 2), (4, 3), (8, 3), (8, 3))
 """Of every block: width over the first block's, and number of 3x3 convolutions."""
@@ -65,15 +66,10 @@ def vgg16_features(
 
 
 def _imagenet_weights() -> dict[str, Tensor]:
-    from torchvision.models import VGG16_Weights, vgg16
+    from torchvision.models import VGG16_Weights
 
-    try:
-        return vgg16(weights=VGG16_Weights.IMAGENET1K_V1).features.state_dict()
-    except Exception as error:  # the download raises many kinds when offline
-        raise RuntimeError(
-            f"The ImageNet weights of torchvision's vgg16 could not be fetched ({type(error).__name__}); connect once, "
-            "or build the network with pretrained=False."
-        ) from error
+    state = torchvision_weights("vgg16", VGG16_Weights.IMAGENET1K_V1)
+    return {name.removeprefix("features."): value for name, value in state.items() if name.startswith("features.")}
 
 
 class VGG16Trunk(nn.Module):

@@ -165,11 +165,13 @@ def test_official_names_load(wrapped):
 def test_official_states_that_do_not_fit():
     state = official_state()
     lacking = {k: v for k, v in state.items() if k != "extra_gate.weight"}
-    with pytest.raises(ValueError, match=r"lacks 1 tensor\(s\), such as that of graph.coattention.gate.weight"):
+    with pytest.raises(ValueError, match=r"1 tensor is missing, the first is 'extra_gate.weight'"):
         load_official(target(), lacking)
     with pytest.raises(ValueError, match="extra_more"):
         load_official(target(), state | {"extra_more.weight": torch.zeros(1)})
-    with pytest.raises(ValueError, match=r"graph.fusion.weight has shape \(20, 20, 3, 3\); expected \(20, 40, 3, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"'extra_conv_fusion.weight' has shape \(20, 20, 3, 3\); expected \(20, 40, 3, 3\)"
+    ):
         load_official(target(), state | {"extra_conv_fusion.weight": torch.zeros(20, 20, 3, 3)})
-    with pytest.raises(ValueError, match="the checkpoint has 12 trunk convolutions"):
+    with pytest.raises(ValueError, match=r"2 tensors are missing, the first is 'features.28.weight'"):
         load_official(target(), {k: v for k, v in state.items() if not k.startswith("features.28")})

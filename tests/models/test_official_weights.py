@@ -1,11 +1,12 @@
-"""Official checkpoints load into our OCR head: every key once, and what does not fit is named."""
+"""Released checkpoints load into our OCR head at any width: every key once, and what does not fit is named."""
+
+import re
 
 import pytest
 import torch
 
-from labelkit.models import convert, weights
+from labelkit.models import ocr_convert
 from labelkit.models.ocr import OCRBlock, OCRHead
-from labelkit.models.ocr_networks import ResNetOCR
 
 BLOCK = {  # official module -> (out, in) of its convolution, for 8 pixel channels and key width 4
     "f_pixel.0": (4, 8), "f_pixel.2": (4, 4), "f_object.0": (4, 8), "f_object.2": (4, 4), "f_down.0": (4, 8),
@@ -63,7 +64,7 @@ def test_every_value_arrives_exactly_once(layout, prefix):
     bias = layout != "HRNet repository"
     state = official(layout, bias=bias)
     network = head(layout, bias=bias)
-    convert.load_official_head(network, {prefix + name: value for name, value in state.items()})
+    ocr_convert.load_head(network, {prefix + name: value for name, value in state.items()})
     ours = network.state_dict()
     assert len(ours) == len(state)
     remaining = list(ours.values())
@@ -77,7 +78,7 @@ def test_every_value_arrives_exactly_once(layout, prefix):
 def test_query_key_value_and_output_are_not_confused():
     state = official("openseg ResNet")
     network = head("openseg ResNet")
-    convert.load_official_head(network, state)
+    ocr_convert.load_head(network, state)
     top = "spatial_ocr_head.object_context_block"
     attention = network.block.attention
     assert torch.equal(attention.query[1][1].running_var, state[f"{top}.f_pixel.3.0.running_var"])
@@ -89,7 +90,7 @@ def test_query_key_value_and_output_are_not_confused():
 
 def test_checkpoints_without_batch_counters_load():
     network = head("openseg HRNet")
-    convert.load_official_head(network, official("openseg HRNet", counter=False))
+    ocr_convert.load_head(network, official("openseg HRNet", counter=False))
     assert network.pixel[1].num_batches_tracked == 0
 
 
@@ -97,68 +98,48 @@ def test_unknown_missing_and_misshapen_keys_are_named_and_nothing_is_loaded():
     network = head("openseg ResNet")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     state = official("openseg ResNet")
-    with pytest.raises(ValueError, match=r"1 unknown key\(s\): spatial_ocr_head.f_extra.weight"):
-        convert.load_official_head(network, state | {"spatial_ocr_head.f_extra.weight": torch.zeros(1)})
-    with pytest.raises(ValueError, match=r"lacks 1 key\(s\): spatial_ocr_head.object_context_block.f_up.0.bias"):
-        name = "spatial_ocr_head.object_context_block.f_up.0.bias"
-        convert.load_official_head(network, {k: v for k, v in state.items() if k != name})
-    with pytest.raises(ValueError, match=r"Key head.weight has shape \(4, 8, 1, 1\).*\(3, 8, 1, 1\)"):
-        convert.load_official_head(network, state | {"head.weight": torch.zeros(4, 8, 1, 1)})
-    with pytest.raises(ValueError, match=r"unknown key\(s\): .*bias"):
-        convert.load_official_head(head("openseg ResNet", bias=False), state)
-    with pytest.raises(ValueError, match=r"conv_3x3\.0\.weight, conv3x3\.0\.weight"):
-        convert.load_official_head(network, {"a.weight": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"1 tensor is unknown, the first is 'spatial_ocr_head.f_extra.weight'"):
+        ocr_convert.load_head(network, state | {"spatial_ocr_head.f_extra.weight": torch.zeros(1)})
+    name = "spatial_ocr_head.object_context_block.f_up.0.bias"
+    with pytest.raises(ValueError, match=f"1 tensor is missing, the first is '{re.escape(name)}'"):
+        ocr_convert.load_head(network, {k: v for k, v in state.items() if k != name})
+    with pytest.raises(ValueError, match=r"'head.weight' has shape \(4, 8, 1, 1\); expected \(3, 8, 1, 1\)"):
+        ocr_convert.load_head(network, state | {"head.weight": torch.zeros(4, 8, 1, 1)})
+    with pytest.raises(ValueError, match=r"tensors are unknown, the first is .*bias"):
+        ocr_convert.load_head(head("openseg ResNet", bias=False), state)
+    with pytest.raises(ValueError, match=r"none of conv_3x3\.0\.weight, conv3x3\.0\.weight.*'a\.weight'"):
+        ocr_convert.load_head(network, {"a.weight": torch.zeros(1)})
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("layout", ["openseg ResNet", "openseg HRNet"])
+def test_in_place_activated_normalisation(layout):
+    """One module where there were two, no counters; |weight| + eps, and a leaky ReLU after it."""
+    state = official(layout, counter=False)
+    parts = {"conv_3x3.1.0", "conv3x3.1.0", "dsn_head.1.0", "aux_head.1.0"}
+    joined = {}
+    for name, value in state.items():
+        module, _, leaf = name.rpartition(".")
+        inside = module in parts or "_ocr_head" in module or "ocr_distri_head" in module
+        joined[f"{module.removesuffix('.0')}.{leaf}" if inside and module.endswith((".1.0", ".3.0")) else name] = value
+    assert joined.keys() != state.keys()
+    network, plain = head(layout).eval(), head(layout).eval()
+    ocr_convert.load_head(plain, state)
+    ocr_convert.load_head(network, joined)
+    ours, theirs = network.state_dict(), plain.state_dict()
+    norms = {name for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm2d)}
+    for name, value in ours.items():
+        activated = name.rpartition(".")[0] in norms and name.endswith("weight")
+        assert torch.equal(value, theirs[name].abs() + 1e-5 if activated else theirs[name])
+    features = torch.randn(1, 10, 4, 4)
+    expected = torch.nn.functional.leaky_relu(network.pixel[1](network.pixel[0](features)), 0.01)
+    torch.testing.assert_close(network.pixel(features), expected)
+    assert (expected < 0).any()
 
 
 def test_block_alone():
     state = official("openseg ResNet")
     inner = {k.removeprefix("spatial_ocr_head."): v for k, v in state.items() if k.startswith("spatial_ocr_head.")}
     block = OCRBlock(8, 4, 8, 3)
-    convert.load_official_block(block, inner)
+    ocr_convert.load_block(block, inner)
     assert torch.equal(block.fusion[0].weight, state["spatial_ocr_head.conv_bn_dropout.0.weight"])
-
-
-def test_whole_openseg_network_with_its_stem_names():
-    with torch.device("meta"):
-        network = ResNetOCR(3, depth=50)
-    network.to_empty(device="cpu")
-    reference = {
-        name: torch.randn_like(v) if v.is_floating_point() else v * 0 for name, v in network.state_dict().items()
-    }
-    to_stem = {
-        "conv1.0": "conv1",
-        "conv1.1": "bn1",
-        "conv1.3": "conv2",
-        "conv1.4": "bn2",
-        "conv1.6": "conv3",
-        "bn1": "bn3",
-    }
-    names = {ours: theirs for theirs, ours in convert._LAYOUTS["openseg ResNet"].items()}
-    state = {}
-    for name, value in reference.items():
-        part, _, rest = name.partition(".")
-        module, _, leaf = rest.rpartition(".")
-        if part == "head":
-            state[f"module.{names[module]}.{leaf}"] = value
-        else:
-            state[f"module.backbone.{'resinit.' + to_stem[module] if module in to_stem else module}.{leaf}"] = value
-    network.load_official(state)
-    assert all(torch.equal(value, reference[name]) for name, value in network.state_dict().items())
-    state.pop("module.backbone.resinit.conv2.weight")
-    with pytest.raises(ValueError, match=r"lacks the backbone key 'conv1.3.weight' \(1 in all\)"):
-        network.load_official(state)
-
-
-def test_files_are_read_as_tensors_only(tmp_path):
-    path = tmp_path / "weights.pth"
-    torch.save({"epoch": 3, "state_dict": {"a": torch.ones(2)}}, path)
-    assert torch.equal(weights.read_state_dict(path)["a"], torch.ones(2))
-    torch.save({"a": 1}, path)
-    with pytest.raises(ValueError, match=r"weights.pth does not hold a state dict"):
-        weights.read_state_dict(path)
-    torch.save({"a": OCRBlock(4, 2, 4, 2)}, path)  # a pickled object: refused, not executed
-    with pytest.raises(ValueError, match=r"weights.pth cannot be read as a file of tensors"):
-        weights.read_state_dict(path)
-    with pytest.raises(FileNotFoundError, match=r"none\.pth"):
-        weights.read_state_dict(tmp_path / "none.pth")

@@ -105,11 +105,11 @@ def test_new_layers_learn_faster(network, heads):
 
 
 def test_pretrained_without_a_network_is_one_sentence(monkeypatch):
-    import torchvision
+    import torchvision.models._api
 
     def offline(*args, **kwargs):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(torchvision.models, "resnet101", offline)
-    with pytest.raises(RuntimeError, match=r"resnet101 could not be fetched.*pretrained=False"):
+    monkeypatch.setattr(torchvision.models._api, "load_state_dict_from_url", offline)
+    with pytest.raises(RuntimeError, match=r"torchvision's resnet101 could not be fetched.*pretrained=False"):
         DeepLabV2(5, pretrained=True)

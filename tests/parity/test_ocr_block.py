@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from labelkit.models.convert import load_official_block
 from labelkit.models.ocr import OCRBlock
+from labelkit.models.ocr_convert import load_block
 
 TOLERANCE = {"rtol": 0, "atol": 1e-9}
 
@@ -21,7 +21,7 @@ def arrays():
 @pytest.fixture
 def block(arrays):
     block = OCRBlock(16, 6, 12, num_classes=5, dropout=0.0).double()
-    load_official_block(block, {k.removeprefix("w/"): v for k, v in arrays.items() if k.startswith("w/")})
+    load_block(block, {k.removeprefix("w/"): v for k, v in arrays.items() if k.startswith("w/")})
     return block
 
 
@@ -58,7 +58,7 @@ def test_training_mode_output_gradients_and_running_statistics(block, arrays):
     expected = {k.removeprefix("w/"): v for k, v in arrays.items() if k.startswith("w/")}
     expected |= {k.removeprefix("after_train/"): v for k, v in arrays.items() if k.startswith("after_train/")}
     twin = OCRBlock(16, 6, 12, num_classes=5).double()
-    load_official_block(twin, expected)
+    load_block(twin, expected)
     ours = {k: v for k, v in block.state_dict().items() if "running" in k}
     assert len(ours) == 14
     for name, value in ours.items():
