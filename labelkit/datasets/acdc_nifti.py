@@ -73,12 +73,11 @@ def _volumes(home: Path) -> list[Volume]:
     made = []
     for frame in _frames(home / "Info.cfg"):
         image, label = (_file(home / f"{home.name}_frame{frame:02d}{end}") for end in ("", "_gt"))
-        shapes = _shape(image), _shape(label)
-        if shapes[0] != shapes[1]:
-            raise ValueError(
-                f"{image} has the shape {shapes[0]}, but {label} has {shapes[1]}: equal ones were expected"
-            )
-        slices = tuple(range(shapes[0][2]))
+        (shape, axes), (other, turned) = heads = head_of(image), head_of(label)
+        if heads[0] != heads[1]:
+            what, ours, theirs = ("shape", shape, other) if shape != other else ("axes", axes, turned)
+            raise ValueError(f"{image} has the {what} {ours}, but {label} has {theirs}: equal ones were expected")
+        slices = tuple(range(shape[2]))
         read, content = partial(_read, image, label), partial(_digest, image, label)
         made.append(Volume(home.name, frame, slices, read, content))
     return made
@@ -88,7 +87,7 @@ def _frames(path: Path) -> list[int]:
     """The frames that have labels, as Info.cfg says: of end of diastole, then of end of systole."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: it was expected to name the frames ED and ES")
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     found = [re.search(rf"(?m)^\s*{phase}\s*:\s*(\d+)\s*$", text) for phase in ("ED", "ES")]
     for phase, match in zip(("ED", "ES"), found, strict=True):
         if match is None:
@@ -121,11 +120,23 @@ def _decoded(path: Path, take: Callable[[Any], Any]) -> Any:
         raise ValueError(f"{path} cannot be decoded ({reason}): a whole NIfTI file was expected") from None
 
 
-def _shape(path: Path) -> tuple[int, ...]:
-    shape = _decoded(path, lambda found: tuple(int(length) for length in found.shape))
+def head_of(path: Path) -> tuple[tuple[int, ...], str]:
+    """Shape of a NIfTI file, and where its axes lead: "LPS" if to the left, to the back and up, as the owner's do.
+
+    Raises:
+        ValueError: it is broken, or holds no single frame.
+        ModuleNotFoundError: nibabel is missing.
+    """
+
+    def take(found: Any) -> tuple[tuple[int, ...], str]:
+        from nibabel.orientations import aff2axcodes
+
+        return tuple(int(length) for length in found.shape), "".join(map(str, aff2axcodes(found.affine)))
+
+    shape, axes = _decoded(path, take)
     if len(shape) != 3:
         raise ValueError(f"{path} has {len(shape)} dimensions {shape}: one frame with three was expected")
-    return shape
+    return shape, axes
 
 
 def _read(image: Path, label: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from labelkit.datasets.images import image_files, image_size, label_table
+from labelkit.datasets.grey_labels import check_greys
+from labelkit.datasets.images import image_size, label_table
 from labelkit.datasets.json_files import read_json
+from labelkit.datasets.listing import match_by_stem, named_files, read_file_pairs
 from labelkit.datasets.locate import check_split, locate, sized
-from labelkit.datasets.pairs import Pair, PairedFiles, match_by_stem
+from labelkit.datasets.pairs import Pair, PairedFiles
 from labelkit.datasets.tagged import compact_layout
 
 CLASSES = ("sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian", "bicyclist")
@@ -64,6 +66,11 @@ class CamVid(PairedFiles):
             table=label_table(range(len(CLASSES)), (UNLABELLED, 255)), height=height, width=width, cache=cache,
         )  # fmt: skip
 
+    def _read_mask(self, pair: Pair) -> np.ndarray:
+        mask = super()._read_mask(pair)
+        check_greys(pair.mask)
+        return mask
+
 
 def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, CamVid]:
     """The three splits of a run file's ``camvid``.
@@ -100,12 +107,9 @@ def _compact_pairs(folder: Path, split: str) -> list[Pair]:
     splits = read_json(folder / "splits.json")
     if not isinstance(splits, dict) or not isinstance(splits.get(split), list):
         raise ValueError(f"{folder / 'splits.json'} has no list {split!r}: train, val and test were expected")
-    images, labels = image_files(folder / "images"), image_files(folder / "labels")
-    for name in splits[split]:
-        for kind, files in (("images", images), ("labels", labels)):
-            if name not in files:
-                raise FileNotFoundError(f"{folder / kind} has no file {name}: splits.json names it in {split}")
-    return [Pair(name, images[name], labels[name]) for name in sorted(splits[split])]
+    names = sorted(map(str, splits[split]))
+    images, labels = (named_files(folder / kind, names, "splits.json") for kind in ("images", "labels"))
+    return [Pair(*each) for each in zip(names, images, labels)]
 
 
 def _original_pairs(folder: Path, split: str) -> list[Pair]:
@@ -119,20 +123,9 @@ def _original_pairs(folder: Path, split: str) -> list[Pair]:
 
 
 def _listed_pairs(folder: Path, listing: Path) -> list[Pair]:
-    pairs = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        paths = line.split()
-        if len(paths) != 2:
-            raise ValueError(f"{listing} line {number} holds {len(paths)} paths: an image and its label were expected")
-        # The owner's lists say /SegNet/CamVid/train/x.png: only the last folder and the name hold on other machines.
-        image, label = (folder.joinpath(*Path(path).parts[-2:]) for path in paths)
-        for path in (image, label):
-            if not path.is_file():
-                raise FileNotFoundError(f"{path} does not exist: {listing.name} line {number} names it")
-        pairs.append(Pair(image.stem, image, label))
-    return sorted(pairs, key=lambda pair: pair.name)
+    # The owner's lists say /SegNet/CamVid/train/x.png: only the last folder and the name hold on other machines.
+    found = read_file_pairs(listing, lambda path: folder.joinpath(*Path(path).parts[-2:]))
+    return sorted((Pair(image.stem, image, label) for image, label in found), key=lambda pair: pair.name)
 
 
 def _check_classes(path: Path) -> None:

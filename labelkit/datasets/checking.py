@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from labelkit.datasets.checking_terms import complete
 from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, read_all
 from labelkit.datasets.sources import Entry, find_entry
@@ -41,7 +42,7 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
     """
     path = Path(name_or_path)
     if path.is_dir():
-        return _check_of(path)(path)
+        return complete(_check_of(path)(path), path)
     known = find_entry(str(name_or_path))
     if root is None or not Path(root).is_dir():
         none = "LABELKIT_DATA is not set and no folder is given"
@@ -51,7 +52,7 @@ def check(name_or_path: str | Path, root: str | Path | None = None) -> Report:
         return _check_layout(known, Path(root))
     title, check_whole = checks()[known.name]
     try:
-        return check_whole(root)
+        return complete(check_whole(root), root)
     except FileNotFoundError:
         raise FileNotFoundError(f"no {title} below {root}: {known.instructions(root)}") from None
 

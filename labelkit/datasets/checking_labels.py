@@ -86,6 +86,8 @@ def check_ilsvrc2012(root: str | Path) -> Report:
                 problems.append(str(error))
         if not problems:
             report.add(part, "the first image of each class can be decoded")
+        paths = (dataset.folder / file for file in dataset.files)
+        problems += [f"image {path} is empty: a JPEG file was expected" for path in paths if not path.stat().st_size]
         report.add_problems(part, problems)
     lists = folder / ilsvrc2012.LISTS
     for path in sorted(lists.iterdir()) if lists.is_dir() else ():

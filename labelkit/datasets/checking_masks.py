@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def check_camvid(root: str | Path) -> Report:
         FileNotFoundError: no known layout is found.
     """
     from labelkit.datasets import camvid
-    from labelkit.datasets.images import image_files
+    from labelkit.datasets.listing import files_in
 
     folder, layout = camvid.find(root)
     report, pixels = Report("camvid", folder, layout), Pixels()
@@ -50,11 +51,15 @@ def check_camvid(root: str | Path) -> Report:
         twice = [name for name in dataset.names if name in seen]
         report.add_problems(split, [f"{name} is also in {seen[name]}: disjoint splits were expected" for name in twice])
         seen.update(dict.fromkeys(dataset.names, split))
+        if layout == "original":
+            there = opened(report, split, files_in, folder / split) or {}
+            lone = [there[name] for name in there if name not in set(dataset.names)]
+            report.add_problems(split, [f"{path} is not in {split}.txt: every image was expected" for path in lone])
     report.variant = f"{layout}, {pixels.words()}"
     report.add("sizes", pixels.words(), len(pixels.sizes) == 1)
     add_shares(report, camvid.CLASSES, pixels.shares, all_expected=True)
     if layout == "compact":
-        lone = sorted(image_files(folder / "images").keys() ^ image_files(folder / "labels").keys())
+        lone = sorted(files_in(folder / "images").keys() ^ files_in(folder / "labels").keys())
         if not lone:
             report.add("pairs", "every image has its label")
         report.add_problems("pairs", [f"{name} lacks its image or its label" for name in lone])
@@ -88,10 +93,27 @@ def check_acdc(root: str | Path) -> Report:
         report.add_problems(part, list(dict.fromkeys(read_all(dataset, pixels))))  # one a volume
         patients += count
     report.add("patients", *counted(patients, acdc.PATIENTS[layout]))
+    if layout == "official":
+        _add_axes(report, folder)
     report.variant = f"{layout}, delivered at {pixels.words()}"
     add_shares(report, acdc.CLASSES, pixels.shares, all_expected=True)
     check_manifest(report, folder)
     return report
+
+
+def _add_axes(report: Report, folder: Path) -> None:
+    """Add where the axes of the volumes lead, and each volume that is turned otherwise than most."""
+    from labelkit.datasets.acdc_nifti import head_of
+
+    files = sorted(folder.glob("t*ing/patient*/patient*_frame[0-9][0-9].nii*"))
+    found = {path: opened(report, "axes", head_of, path) for path in files}
+    axes = {path: head[1] for path, head in found.items() if head}
+    most = Counter(axes.values()).most_common(1)[0][0] if axes else "none"
+    report.add("axes", f"{most} in {sum(each == most for each in axes.values())} of {len(files)} volumes")
+    turned = [path for path, each in axes.items() if each != most]
+    report.add_problems(
+        "axes", [f"{path} has the axes {axes[path]}: {most} was expected as in most" for path in turned]
+    )
 
 
 CHECKS = {"camvid": ("CamVid", check_camvid), "acdc": ("ACDC", check_acdc)}

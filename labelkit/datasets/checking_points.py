@@ -11,7 +11,7 @@ from labelkit.datasets import s3dis
 from labelkit.datasets.point_grid import IGNORE_INDEX
 from labelkit.datasets.report import Report
 from labelkit.datasets.s3dis_crop import S3disCrop, read_crop
-from labelkit.datasets.s3dis_rooms import AREAS, area_folders, read_room, room_folders, version_of
+from labelkit.datasets.s3dis_rooms import AREAS, area_folders, check_rooms, read_room, room_folders, version_of
 from labelkit.datasets.seen import add_shares, check_manifest, counted, opened
 from labelkit.datasets.tagged import SPLITS
 
@@ -48,6 +48,7 @@ def _check_areas(folder: Path) -> Report:
     report.add("areas", *counted(len(areas), [len(AREAS)]))
     shares = np.zeros(256, np.int64)
     for number, area in areas.items():
+        opened(report, area.name, check_rooms, area)
         rooms, points, problems = room_folders(area), 0, []
         for name, found in ((room.name, _read(room)) for room in rooms):
             if isinstance(found, str):

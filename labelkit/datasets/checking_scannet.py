@@ -53,7 +53,9 @@ def check_scannet(root: str | Path) -> Report:
             report.add("list of test", f"{words}; they have no public labels and are not read", good)
     there = {path.name for path in (folder / "scans").iterdir() if path.is_dir()}
     if unlisted := sorted(there - set(owner["train"]) - set(owner["val"])):
-        report.add("scans", f"{len(unlisted)} in no list, such as {unlisted[0]}", False)
+        more = f" (and {len(unlisted) - 1} more)" if len(unlisted) > 1 else ""
+        first = folder / "scans" / unlisted[0]
+        report.add("scans", f"{first}{more} is in no list: every scan was expected in one", False)
     for part in scannet.SPLITS:
         found = opened(report, part, scannet.Scannet, folder, part)
         if found is not None:

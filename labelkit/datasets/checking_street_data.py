@@ -111,7 +111,9 @@ def check_viper(root: str | Path) -> Report:
             for before, after in pairwise(run)
         )
         step = f"every {gaps.most_common(1)[0][0]}." if gaps else "a"
-        words = f"{count}, {len(files)} labelled frames ({step} frame), {len(clips)} clips of 6 {things}"
+        other = gaps.total() - gaps.most_common(1)[0][1] if gaps else 0
+        step += f" frame; {other} gaps of another length" if other else " frame"
+        words = f"{count}, {len(files)} labelled frames ({step}), {len(clips)} clips of 6 {things}"
         report.add(split, f"{words}, fingerprint {clips.fingerprint}", good)
         if listing.is_file():
             report.add(split, f"{listing.name} leaves other frames out")

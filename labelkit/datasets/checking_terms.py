@@ -4,7 +4,7 @@ from pathlib import Path
 
 from labelkit.datasets.report import Report
 from labelkit.datasets.seen import check_manifest
-from labelkit.datasets.sources import find_entry
+from labelkit.datasets.sources import ENTRIES, find_entry
 
 
 def add_terms(report: Report, root: str | Path) -> Report:
@@ -17,9 +17,17 @@ def add_terms(report: Report, root: str | Path) -> Report:
     Returns:
         The same report.
     """
-    known = find_entry(report.name)
     check_manifest(report, report.folder)
-    report.add("licence", known.licence)
-    if not report.ok:
+    return complete(report, root)
+
+
+def complete(report: Report, root: str | Path) -> Report:
+    """Add licence and source where a check has not said them, and nothing to a report of no catalogued data set."""
+    if report.name not in {known.name for known in ENTRIES}:
+        return report
+    known, said = find_entry(report.name), {what for what, _, _ in report.rows}
+    if "licence" not in said:
+        report.add("licence", known.licence)
+    if not report.ok and "source" not in said:
         report.add("source", known.instructions(root))
     return report

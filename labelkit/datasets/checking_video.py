@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from labelkit.datasets.report import Report
 from labelkit.datasets.seen import Pixels, add_shares, check_manifest, counted, opened, read_all
@@ -44,6 +45,8 @@ def check_davis2016(root: str | Path) -> Report:
         report.add(split, f"{count}, {len(dataset.files)} frames, fingerprint {dataset.fingerprint}", good)
         problems = read_all(dataset.files, pixels)
         report.add_problems(split, problems)
+        if layout == "official":
+            report.add_problems(split, _unlisted(dataset))
         if problems:
             continue
         for sequence, window in zip(dataset.sequences, dataset.windows):
@@ -60,6 +63,18 @@ def check_davis2016(root: str | Path) -> Report:
     add_shares(report, davis2016.CLASSES, pixels.shares, all_expected=True)
     check_manifest(report, folder)
     return report
+
+
+def _unlisted(dataset: Any) -> list[str]:
+    """A sentence for each frame beside those of a part that its list leaves out."""
+    from labelkit.datasets.listing import files_in
+
+    named = {pair.image for pair in dataset.files.pairs}
+    try:
+        there = [path for place in sorted({path.parent for path in named}) for path in files_in(place).values()]
+    except (FileNotFoundError, ValueError) as error:
+        return [str(error)]
+    return [f"{path} is not in the list of frames: every frame was expected" for path in there if path not in named]
 
 
 CHECKS = {"davis2016": ("DAVIS 2016", check_davis2016)}

@@ -162,12 +162,16 @@ def _mat_problems(
 ) -> list[str]:
     """A sentence for each MAT file or picture that cannot be read, and for each pair of different sizes."""
     from labelkit.datasets.images import read_image
+    from labelkit.datasets.listing import files_in
 
-    problems = []
+    try:
+        problems, there = [], files_in(pictures)
+    except (FileNotFoundError, ValueError) as error:
+        return [str(error)]
     for name in names:
         path = maps / f"{name}.mat"
         try:
-            mask, image = read(path), read_image(pictures / f"{name}.jpg")
+            mask, image = read(path), read_image(there.get(name, pictures / f"{name}.jpg"))
         except (FileNotFoundError, ValueError) as error:
             problems.append(str(error))
             continue

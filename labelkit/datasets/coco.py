@@ -24,10 +24,10 @@ from labelkit.datasets.coco_classes import CLASSES, PALETTE
 from labelkit.datasets.coco_instances import RULE, Instances, read_instances
 from labelkit.datasets.converting import FOLDER, Conversion
 from labelkit.datasets.images import label_table
-from labelkit.datasets.listing import files_in
+from labelkit.datasets.listing import files_in, picked
 from labelkit.datasets.locate import check_split, locate, sized
 from labelkit.datasets.pairs import Pair
-from labelkit.datasets.picking import fits, flags, light_fingerprint, picked, three_parts
+from labelkit.datasets.picking import fits, flags, light_fingerprint, three_parts
 from labelkit.datasets.tagged import SPLITS, TaggedFiles
 from labelkit.files import write_whole
 
@@ -109,6 +109,38 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
     for split in owner.values():
         split.forget()
     return found
+
+
+def conversions(root: str | Path) -> list[Conversion]:
+    """The class maps of each year that is there, of training images with annotations and of all others for the test.
+
+    Raises:
+        FileNotFoundError, ValueError: no year is there, or annotations are not what they should be.
+    """
+    found = []
+    for year in years_in(root):
+        owner = annotated(find(root, year), year)
+        names = [name for name, tags in owner["train"].tags.items() if tags]
+        found += [owner["train"].masks(names), owner["val"].masks(list(owner["val"].tags))]
+    return found
+
+
+def years_in(root: str | Path) -> list[str]:
+    """The years that are there, "2014" and "2017".
+
+    Raises:
+        FileNotFoundError: neither is.
+    """
+    years = []
+    for year in ("2014", "2017"):
+        try:
+            find(root, year)
+        except FileNotFoundError:
+            if year == "2017" and not years:
+                raise
+            continue
+        years.append(year)
+    return years
 
 
 def annotated(folder: Path, variant: str) -> dict[str, "Annotated"]:

@@ -22,6 +22,7 @@ import numpy as np
 
 from labelkit.datasets.coco_classes import STUFF, THINGS
 from labelkit.datasets.coco_stuff_files import RULE, find, id_table, masks_10k, owner_files, owner_names
+from labelkit.datasets.converting import Conversion
 from labelkit.datasets.grey_labels import GreyLabelFiles
 from labelkit.datasets.locate import check_split, sized
 from labelkit.datasets.pairs import Pair, PairedFiles
@@ -87,6 +88,20 @@ class CocoStuff(GreyLabelFiles):
     def _read_mask(self, pair: Pair) -> np.ndarray:
         # What was drawn here needs no check that somebody saved it anew.
         return super()._read_mask(pair) if self.edition == "164k" else PairedFiles._read_mask(self, pair)
+
+
+def conversions(root: str | Path) -> list[Conversion]:
+    """The masks of 10k as PNG, none if only 164k is there; nothing is drawn before `run`.
+
+    Raises:
+        FileNotFoundError, ValueError: the data set or a file of it is not there, or a list is broken.
+    """
+    try:
+        folder = find(root, "10k")
+    except FileNotFoundError:
+        find(root, "164k")
+        return []
+    return [masks_10k(folder, [name for part in ("train", "test") for name in owner_names(folder, "10k", part)])]
 
 
 def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, CocoStuff]:

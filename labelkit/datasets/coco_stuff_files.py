@@ -7,11 +7,10 @@ import numpy as np
 from labelkit.datasets.coco_classes import NEVER_DRAWN, STUFF_IDS, THING_IDS
 from labelkit.datasets.converting import Conversion
 from labelkit.datasets.images import label_table
-from labelkit.datasets.listing import files_in, read_names
+from labelkit.datasets.listing import files_in, picked, read_names
 from labelkit.datasets.locate import locate
 from labelkit.datasets.mat_files import read_mat
 from labelkit.datasets.pairs import Pair
-from labelkit.datasets.picking import picked
 
 OWNER_IDS = (*THING_IDS, *STUFF_IDS)  # 1 to 182, as in the MAT files; one less in the maps of 164k
 COUNTS = {"10k": (9_000, 1_000), "164k": (118_287, 5_000)}  # training and test images

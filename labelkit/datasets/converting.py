@@ -129,15 +129,26 @@ class Conversion:
             more = f" (and {len(problems) - 1} more label files cannot be converted)" if len(problems) > 1 else ""
             raise type(first)(f"{first}{more}") from None
 
-    def problems(self) -> list[str]:
-        """A sentence for each mask that is there but differs from what was drawn; every file is read."""
+    def damaged(self) -> list[str]:
+        """The names whose mask is there but differs from what was drawn; every file is read."""
         found = []
         for bucket, members in self._buckets(self.sources).items():
             listed = self._listed(bucket)
             for name in members:
                 if self._there(name, listed) and _sha256(self.path(name).read_bytes()) != listed[name][2]:
-                    found.append(f"{self.path(name)} differs from what was drawn: delete it, and the reader redraws it")
+                    found.append(name)
         return found
+
+    def problems(self) -> list[str]:
+        """A sentence for each mask that is there but differs from what was drawn."""
+        return [
+            f"{self.path(name)} differs from what was drawn: delete it, and the reader redraws it"
+            for name in self.damaged()
+        ]
+
+    def forget(self, name: str) -> None:
+        """Remove a mask, so that it is drawn again."""
+        self.path(name).unlink(missing_ok=True)
 
     def _write(self, name: str, mask: np.ndarray) -> list[str | int]:
         data = _png(mask)

@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from labelkit.datasets.images import image_files
 from labelkit.datasets.json_files import read_json
-from labelkit.datasets.pairs import Pair, match_by_stem
+from labelkit.datasets.listing import match_by_stem, named_files, read_file_pairs
+from labelkit.datasets.pairs import Pair
 
 SEQUENCES = {"train": 30, "val": 20}
 VALIDATION = (
@@ -84,20 +84,9 @@ def _official(folder: Path, split: str) -> dict[str, list[Pair]]:
     if not listing.is_file():
         return {sequence: _folders(folder, sequence) for sequence in _unlisted(folder, split)}
     videos: dict[str, list[Pair]] = {}
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        paths = line.split()
-        if len(paths) != 2:
-            raise ValueError(f"{listing} line {number} holds {len(paths)} paths: a frame and its mask were expected")
-        image, mask = (folder / path.lstrip("/") for path in paths)
-        for path in (image, mask):
-            if not path.is_file():
-                raise FileNotFoundError(f"{path} does not exist: {listing.name} line {number} names it")
+    for image, mask in read_file_pairs(listing, lambda path: folder / path.lstrip("/")):
         sequence = image.parent.name
         videos.setdefault(sequence, []).append(Pair(f"{sequence}/{image.stem}", image, mask))
-    if not videos:
-        raise ValueError(f"{listing} names no frame: a frame and its mask a line were expected")
     return {sequence: sorted(pairs, key=lambda pair: pair.name) for sequence, pairs in videos.items()}
 
 
@@ -127,13 +116,11 @@ def _compact(folder: Path) -> dict[str, list[Pair]]:
     except (AttributeError, KeyError, TypeError):
         raise ValueError(f"{listing} is no list of videos: `frames` for each name was expected") from None
     for sequence, frames in named.items():
-        folders = folder / "images" / sequence, folder / "labels" / sequence
-        files = [image_files(each) if each.is_dir() else {} for each in folders]
-        for frame in frames:
-            for place, there in zip(folders, files):
-                if frame not in there:
-                    raise FileNotFoundError(f"{place} has no file {frame}: sequences.json names it")
-        videos[sequence] = [Pair(f"{sequence}/{frame}", files[0][frame], files[1][frame]) for frame in sorted(frames)]
+        listed = [f"{sequence}/{frame}" for frame in sorted(frames)]
+        images, masks = (
+            named_files(folder / kind / sequence, sorted(frames), "sequences.json") for kind in ("images", "labels")
+        )
+        videos[sequence] = [Pair(*each) for each in zip(listed, images, masks)]
     if not videos or not all(videos.values()):
         raise ValueError(f"{listing} names no video, or one without frames: frames for each name were expected")
     return videos

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from labelkit.datasets.images import label_table
+from labelkit.datasets.listing import match_by_stem
 from labelkit.datasets.locate import check_split, locate, sized
-from labelkit.datasets.pairs import match_by_stem
 from labelkit.datasets.tagged import SPLITS, TaggedFiles, compact_layout, compact_names, compact_pairs, one_in, part_of
 
 CLASSES = ("background", "object")

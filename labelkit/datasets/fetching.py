@@ -3,10 +3,17 @@
 import os
 import tarfile
 import tempfile
+import zlib
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 from labelkit.datasets.sources import Archive, find_entry
+from labelkit.progress import Progress
+
+PARTIAL, REACHED_END = 206, 416  # answers of a server that was asked to go on behind the end of a file
+MEGABYTE = 1 << 20
+PIECE = 1 << 16  # bytes that an interruption may lose
 
 
 def fetch(name: str, root: str | Path, progress: bool = False) -> Path:
@@ -37,9 +44,9 @@ def fetch(name: str, root: str | Path, progress: bool = False) -> Path:
 def fetch_archive(archive: Archive, folder: Path, progress: bool = False) -> Path:
     """Download and unpack one archive.
 
-    The archive is downloaded under a temporary name, compared with its checksum, then renamed; it is unpacked into a
-    temporary folder, then moved to its place. A finished download is used again if unpacking was interrupted, and
-    removed once everything is unpacked.
+    The archive is downloaded as ``<name>.part``, compared with its checksum, then renamed; it is unpacked into a
+    temporary folder, then moved to its place. A download that was interrupted goes on where it stopped, if the server
+    can; a finished one is used again if unpacking was interrupted, and removed once everything is unpacked.
 
     Args:
         archive: what to fetch.
@@ -82,7 +89,7 @@ def _download(archive: Archive, folder: Path, progress: bool) -> Path:
         return Path(
             pooch.retrieve(
                 archive.url, known_hash=archive.checksum, fname=file_name, path=folder,
-                downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
+                downloader=_Resuming(folder / f"{file_name}.part", progress),
             )
         )  # fmt: skip
     except ValueError:
@@ -95,11 +102,49 @@ def _download(archive: Archive, folder: Path, progress: bool) -> Path:
         raise OSError(f"{folder / file_name} cannot be written ({error.strerror}): space was expected") from None
 
 
+class _Resuming:
+    """Downloads for pooch into a file that stays if the download is interrupted, and goes on behind its end.
+
+    pooch's own downloader starts anew each time. What was joined from two attempts is compared with the checksum as
+    a whole, and is gone if it differs, so that a third attempt starts anew.
+
+    Args:
+        part: the file.
+        progress: show a progress bar.
+    """
+
+    def __init__(self, part: Path, progress: bool) -> None:
+        self.part, self.progress = part, progress
+
+    def __call__(self, url: str, output_file: str, _: object) -> None:
+        import requests
+
+        there = self.part.stat().st_size if self.part.is_file() else 0
+        headers = {"Range": f"bytes={there}-", "Accept-Encoding": "identity"} if there else {}
+        with requests.get(url, stream=True, timeout=30, headers=headers) as answer:
+            if answer.status_code != REACHED_END:
+                answer.raise_for_status()
+                goes_on = answer.status_code == PARTIAL
+                self._receive(answer, "ab" if goes_on else "wb", there if goes_on else 0)
+        os.replace(self.part, output_file)
+
+    def _receive(self, answer: Any, mode: str, there: int) -> None:
+        total = there + int(answer.headers.get("Content-Length", 0))
+        bar = Progress(total // MEGABYTE, f"download of {self.part.stem}", "MB") if self.progress else None
+        with self.part.open(mode) as file:
+            for piece in answer.iter_content(PIECE):
+                file.write(piece)
+                if bar:
+                    bar.update(file.tell() // MEGABYTE)
+        if bar:
+            bar.close()
+
+
 def _unpack(packed: Path, archive: Archive, temporary: Path) -> None:
     try:
         with tarfile.open(packed) as content:
             content.extractall(temporary, filter="data")
-    except tarfile.TarError as error:
+    except (tarfile.TarError, EOFError, zlib.error) as error:
         raise ValueError(f"{packed} cannot be unpacked ({error}): a tar archive was expected") from None
     except OSError as error:
         raise OSError(f"{packed} cannot be unpacked ({error.strerror}): space for its content was expected") from None

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from labelkit.datasets.images import image_files, label_table
-from labelkit.datasets.pairs import Pair, PairedFiles, match_by_stem
+from labelkit.datasets.images import label_table
+from labelkit.datasets.listing import files_in, match_by_stem, picked, read_lines
+from labelkit.datasets.pairs import Pair, PairedFiles
 
 
 class ImageMaskFolder(PairedFiles):
@@ -82,23 +83,13 @@ def spread_colours(count: int) -> np.ndarray:
 
 
 def _listed(images: Path, masks: Path, listing: Path) -> list[Pair]:
-    if not listing.is_file():
-        raise FileNotFoundError(f"{listing} does not exist: a text file with one image name per line was expected")
-    for folder in (images, masks):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not a folder: a folder of image files was expected")
-    pictures, labels = image_files(images), image_files(masks)
+    pictures, labels = files_in(images), files_in(masks)
     pairs = []
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
-        if not (entry := line.strip()):
-            continue
+    for entry, number in read_lines(listing):
         stem = entry if entry in pictures else Path(entry).stem
         for folder, files in ((images, pictures), (masks, labels)):
-            if stem not in files:
-                raise FileNotFoundError(f"{folder} has no file {stem}: {listing.name} line {number} names it")
+            picked(files, [stem], folder, "", f"{listing.name} line {number}")
         pairs.append(Pair(stem, pictures[stem], labels[stem]))
-    if not pairs:
-        raise ValueError(f"{listing} is empty: one image name per line was expected")
     return sorted(pairs, key=lambda pair: pair.name)
 
 

@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from labelkit.datasets.images import PALETTE, png_form
 from labelkit.datasets.pairs import Pair, PairedFiles
 from labelkit.datasets.picking import fits, light_fingerprint
-
-GREY, PALETTE = 0, 3  # colour types of PNG
 
 
 class GreyLabelFiles(PairedFiles):
@@ -50,32 +49,22 @@ class GreyLabelFiles(PairedFiles):
         return light_fingerprint(self, sources={pair.name: pair.mask for pair in self.pairs})
 
     def _read_mask(self, pair: Pair) -> np.ndarray:
-        kind = _colour_type(pair.mask)
         mask = super()._read_mask(pair)
-        if kind == PALETTE:
-            _check_palette(pair.mask)
+        check_greys(pair.mask)
         return mask
 
 
-def _colour_type(path: Path) -> int:
-    """The colour type in the head of a PNG, or -1 of anything else.
+def check_greys(path: Path) -> None:
+    """Refuse a palette PNG whose colours are the owner's greys, so that its indices no longer are.
+
+    Args:
+        path: a label file that can be decoded; files other than palette PNG are passed over.
 
     Raises:
-        ValueError: it is grey with 2 or 4 bits.
+        ValueError: an index shows another grey than itself, and all colours are greys.
     """
-    head = b""
-    if path.is_file():
-        with path.open("rb") as file:
-            head = file.read(26)
-    if len(head) < 26 or not head.startswith(b"\x89PNG\r\n\x1a\n"):
-        return -1
-    bits, kind = head[24], head[25]
-    if kind == GREY and bits in (2, 4):
-        raise ValueError(f"mask {path} is a grey PNG with {bits} bits, which decoders scale: 8 bits were expected")
-    return kind
-
-
-def _check_palette(path: Path) -> None:
+    if png_form(path)[1] != PALETTE:
+        return
     with Image.open(path) as image:
         colours = np.array(image.getpalette("RGB"), dtype=np.int64).reshape(-1, 3)
         used = np.unique(np.asarray(image))

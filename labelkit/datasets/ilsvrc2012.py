@@ -16,6 +16,7 @@ import torch
 
 from labelkit.datasets.ilsvrc2012_lists import names_in
 from labelkit.datasets.images import read_image
+from labelkit.datasets.listing import entries
 from labelkit.datasets.splits import class_balanced_split
 
 CLASSES = 1000
@@ -175,13 +176,13 @@ def class_folders(folder: Path, expected: int) -> tuple[str, ...]:
         expected: how many there should be.
 
     Raises:
-        ValueError: their number differs; images that lie there without class folders are pointed out.
+        ValueError: their number differs; images that lie there without class folders are pointed out. Or two names
+            differ only in case, or a link leads nowhere.
     """
-    with os.scandir(folder) as entries:
-        listed = [(entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith(".")]
-    wnids = sorted(name for name, is_folder in listed if is_folder)
+    listed = entries(folder)
+    wnids = [path.name for path in listed if path.is_dir()]
     if len(wnids) != expected:
-        loose = any(name.lower().endswith(SUFFIXES) for name, is_folder in listed if not is_folder)
+        loose = any(path.suffix.lower() in SUFFIXES for path in listed)
         where = "; images lie there without class folders" if loose else ""
         raise ValueError(
             f"{folder} has {len(wnids)} class folders{where}: {expected} were expected, one a class (wnid)"
@@ -194,11 +195,16 @@ def _listing(folder: Path, wnids: tuple[str, ...]) -> tuple[tuple[str, ...], np.
     files: list[str] = []
     counts = []
     for wnid in wnids:
-        with os.scandir(folder / wnid) as entries:
-            names = sorted(
-                entry.name
-                for entry in entries
+        with os.scandir(folder / wnid) as there:
+            found = {
+                entry.name: os.path.isfile(entry.path) if entry.is_symlink() else entry.is_file()
+                for entry in there
                 if entry.name.lower().endswith(SUFFIXES) and not entry.name.startswith(".")
+            }
+        names = sorted(found)
+        if lost := [name for name in names if not found[name]]:
+            raise ValueError(
+                f"{folder / wnid / lost[0]} is a folder, or a link that leads nowhere: an image file was expected"
             )
         if not names:
             raise ValueError(f"class folder {folder / wnid} has no image: JPEG files were expected")

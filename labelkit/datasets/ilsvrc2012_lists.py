@@ -47,7 +47,7 @@ def names_in(path: str | Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"label list {path} does not exist: a file with names of images was expected")
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8-sig").strip()
         listed = json.loads(text)["values"] if text.startswith("{") else text.split()
     except (UnicodeDecodeError, json.JSONDecodeError, KeyError):
         raise ValueError(

@@ -12,29 +12,8 @@ import numpy as np
 from PIL import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+GREY, PALETTE = 0, 3  # colour types of PNG
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, zlib.error, struct.error, Image.DecompressionBombError)
-
-
-def image_files(folder: Path) -> dict[str, Path]:
-    """List the image files of a folder by their stem.
-
-    Args:
-        folder: the folder; hidden files and files with another suffix are passed over.
-
-    Returns:
-        Stem to path, sorted by stem, so that the order does not depend on the file system.
-
-    Raises:
-        ValueError: two files share a stem (`a.png` and `a.jpg`), so that a pairing by stem is ambiguous.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        if path.stem in found:
-            raise ValueError(f"{folder} holds {found[path.stem].name} and {path.name}: one file a name was expected")
-        found[path.stem] = path
-    return dict(sorted(found.items()))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -69,7 +48,9 @@ def read_image(path: Path) -> np.ndarray:
     image = _open(path, "image")
     if image.mode.startswith(("I", "F")):
         raise ValueError(f"image {path} has pixels of mode {image.mode}: 8 bits a channel were expected")
-    return np.array(image.convert("RGB"))
+    if (bits := png_form(path)[0]) > 8:  # of colours decoders drop the lower half, and say nothing
+        raise ValueError(f"image {path} has {bits} bits a channel: 8 bits a channel were expected")
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))  # of RGB, convert makes a copy
 
 
 def read_label(path: Path, colours: np.ndarray | None = None) -> np.ndarray:
@@ -86,9 +67,15 @@ def read_label(path: Path, colours: np.ndarray | None = None) -> np.ndarray:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is truncated, is not an image, or holds colours that `colours` does not list.
+        ValueError: the file is truncated, is not an image, holds colours that `colours` does not list, or is a grey
+            PNG of 2 or 4 bits, whose values decoders scale.
     """
     image = _open(path, "mask")
+    bits, kind = png_form(path)
+    if (kind == GREY and bits in (2, 4)) or (kind != GREY and bits > 8):
+        form = "grey PNG with" if kind == GREY else "PNG of colours with"
+        scaled = ", which decoders scale" if kind == GREY else " a channel"
+        raise ValueError(f"mask {path} is a {form} {bits} bits{scaled}: 8 bits were expected")
     if image.mode in ("L", "P"):
         return np.array(image)
     if image.mode == "1":
@@ -120,6 +107,21 @@ def _ids_of_colours(picture: np.ndarray, colours: np.ndarray, path: Path) -> np.
             f"mask {path} holds the colour {colour} at row {row}, column {column}: a colour of the palette was expected"
         )
     return ids
+
+
+def png_form(path: Path) -> tuple[int, int]:
+    """Bits a channel and colour type in the head of a PNG, such as `GREY`; 0 and -1 for any other file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: an image file was expected")
+    with path.open("rb") as file:
+        head = file.read(26)
+    if len(head) < 26 or not head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return 0, -1
+    return head[24], head[25]
 
 
 def label_table(owner_ids: Sequence[int], ignored: Sequence[int]) -> np.ndarray:

@@ -155,6 +155,21 @@ def parts(root: Path, variant: str, height: int | None = None, width: int | None
     return {part: ISAID(root, part) for part in SPLITS}
 
 
+def conversions(root: str | Path) -> list[Any]:
+    """The patches of the owner's layout, in the folder `labelkit-patches`, with the devkit's windows and a COCO file.
+
+    Readers cut patches in memory and need none of them; other tools read these. Nothing is cut before `run`.
+
+    Raises:
+        FileNotFoundError: no known layout is found, or a file is missing.
+    """
+    from labelkit.datasets.isaid_patches import tiling
+
+    folder, layout = find(root)
+    there = scene_files(folder, layout) if layout == "owner" else {}
+    return [tiling(folder, folder / "labelkit-patches", split) for split, scenes in there.items() if scenes]
+
+
 def read_maps(files: SceneFiles, layout: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Instances, classes and ids of an image; see `ISAID.maps`."""
     if layout == "owner":
@@ -222,7 +237,9 @@ def scene_files(folder: Path, layout: str) -> dict[str, list[SceneFiles]]:
             each = SceneFiles(name, *(inside / f"{name}{kind}.png" for kind in ("", COLOURS, IDS)))
             for path in each[1:]:
                 if not path.is_file():
-                    raise FileNotFoundError(f"{path} does not exist{like(path)}: an image and its two maps were expected")
+                    raise FileNotFoundError(
+                        f"{path} does not exist{like(path)}: an image and its two maps were expected"
+                    )
             files[part].append(each)
     return files
 

@@ -9,7 +9,7 @@ def read_json(path: Path) -> Any:
     """Read one JSON file.
 
     Args:
-        path: the file, in UTF-8.
+        path: the file, in UTF-8, with or without a byte order mark.
 
     Returns:
         Its content.
@@ -19,6 +19,6 @@ def read_json(path: Path) -> Any:
         ValueError: it is not valid JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid JSON ({error})") from None

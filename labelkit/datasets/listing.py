@@ -4,11 +4,14 @@ A link that leads nowhere, two names that differ only in case, a picture without
 sample twice are each said in one sentence that names the file.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from labelkit.datasets.images import IMAGE_SUFFIXES
 from labelkit.datasets.pairs import Pair
+
+_SUFFIX = rf"(?:{'|'.join(map(re.escape, IMAGE_SUFFIXES))})"
 
 
 def entries(folder: Path) -> list[Path]:
@@ -97,19 +100,68 @@ def paired(
     return [Pair(name, path, masks[name]) for name, path in images.items()]
 
 
+def match_by_stem(images: Path, masks: Path) -> list[Pair]:
+    """Pair the files of two folders by their name without suffix, sorted by name; for errors see `paired`."""
+    return paired(files_in(images), files_in(masks), images, masks)
+
+
+def picked(files: Mapping[str, Path], names: Iterable[str], folder: Path, suffix: str, listing: str) -> list[Path]:
+    """The files of some names.
+
+    Args:
+        files: name to path of what is there, see `listing.files_in`.
+        names: the ones that are wanted.
+        folder: where they lie, for the error.
+        suffix: of the files, for the error.
+        listing: what names them, for the error.
+
+    Raises:
+        FileNotFoundError: a file is missing; if one differs from it only in case, the sentence says so.
+    """
+    found = []
+    for name in names:
+        if name not in files:
+            like = [path.name for other, path in files.items() if other.lower() == name.lower()]
+            there = f" ({like[0]} differs in case)" if like else ""
+            raise FileNotFoundError(f"{folder} has no file {name}{suffix}{there}: {listing} names it")
+        found.append(files[name])
+    return found
+
+
+def named_files(folder: Path, names: Iterable[str], listing: str) -> list[Path]:
+    """The image files of a folder that a list names, without suffix; for arguments and errors see `picked`."""
+    return picked(files_in(folder), names, folder, "", listing)
+
+
 def read_names(path: Path) -> dict[str, int]:
     """The names in a text file, one a line, in its order, with the number of the line.
 
     Args:
-        path: the file, in UTF-8, with or without a byte order mark, whatever ends its lines; empty lines are passed
-            over.
+        path: see `read_lines`.
 
     Returns:
         Name to line, from 1.
 
     Raises:
+        FileNotFoundError, ValueError: see `read_lines`; or the file names something twice.
+    """
+    names: dict[str, int] = {}
+    for name, number in read_lines(path):
+        if name in names:
+            raise ValueError(f"list {path} names {name} in lines {names[name]} and {number}: once was expected")
+        names[name] = number
+    return names
+
+
+def read_lines(path: Path) -> list[tuple[str, int]]:
+    """The lines of a text file that hold anything, without what surrounds them, and their numbers from 1.
+
+    Args:
+        path: the file, in UTF-8, with or without a byte order mark, whatever ends its lines.
+
+    Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not text, names nothing, or names something twice.
+        ValueError: it is not text, or holds nothing.
     """
     if not path.is_file():
         raise FileNotFoundError(f"list {path} does not exist: a text file with a name a line was expected")
@@ -117,16 +169,44 @@ def read_names(path: Path) -> dict[str, int]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"list {path} is not UTF-8 text: a name a line was expected") from None
-    names: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not (name := line.strip()):
-            continue
-        if name in names:
-            raise ValueError(f"list {path} names {name} in lines {names[name]} and {number}: once was expected")
-        names[name] = number
-    if not names:
+    found = [(line.strip(), number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
+    if not found:
         raise ValueError(f"list {path} is empty: a name a line was expected")
-    return names
+    return found
+
+
+def read_file_pairs(path: Path, place: Callable[[str], Path]) -> list[tuple[Path, Path]]:
+    """The files that a list names, a picture and its label file a line; spaces in their names are allowed.
+
+    Args:
+        path: see `read_lines`.
+        place: where a file lies that the list names so.
+
+    Raises:
+        FileNotFoundError, ValueError: see `read_lines`; or a line has not two files, or one of them is not there or
+            is named twice.
+    """
+    found: list[tuple[Path, Path]] = []
+    seen: dict[Path, int] = {}
+    for line, number in read_lines(path):
+        if not (match := re.fullmatch(rf"(.+?{_SUFFIX})\s+(.+{_SUFFIX})", line, re.IGNORECASE)):
+            raise ValueError(
+                f"{path} line {number} holds {len(line.split())} paths: an image and its label were expected"
+            )
+        files = place(match[1]), place(match[2])
+        for file in files:
+            if not file.is_file():
+                raise FileNotFoundError(f"{file} does not exist{like(file)}: {path.name} line {number} names it")
+        if (first := seen.setdefault(files[0], number)) != number:
+            raise ValueError(f"list {path} names {files[0].name} in lines {first} and {number}: once was expected")
+        found.append(files)
+    return found
+
+
+def like(path: Path) -> str:
+    """In brackets the file whose name differs from a missing one in case alone, or nothing."""
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    return next((f" ({each.name} differs in case)" for each in there if each.name.lower() == path.name.lower()), "")
 
 
 def _check_link(path: Path) -> None:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+from labelkit.datasets.listing import entries, like
 from labelkit.datasets.locate import locate
 from labelkit.datasets.pairs import Pair
 from labelkit.datasets.tagged import compact_layout, compact_names, compact_pairs, one_in, part_of, read_tags
@@ -77,12 +78,17 @@ def _compact(folder: Path) -> tuple[dict[str, Pair], dict[str, tuple[int, ...]]]
 def _official(folder: Path) -> tuple[dict[str, Pair], dict[str, tuple[int, ...]]]:
     pairs = {}
     for group in FOLDERS:
-        for image in sorted((folder / group / "Imgs").glob("*.jpg")):
-            mask = image.with_suffix(".png")
-            if not mask.is_file():
-                raise FileNotFoundError(f"{image} has no partner: a file {mask.name} was expected beside it")
-            name = f"{group.removeprefix('MT_')}__{image.stem}"
-            pairs[name] = Pair(name, image, mask)
+        images, masks = ({path.stem: path for path in entries(folder / group / "Imgs") if path.suffix.lower() == suffix}
+                         for suffix in (".jpg", ".png"))  # fmt: skip
+        for stem in sorted(images.keys() ^ masks.keys()):
+            lone, suffix = (images[stem], ".png") if stem in images else (masks[stem], ".jpg")
+            partner = lone.with_suffix(suffix)
+            raise FileNotFoundError(
+                f"{lone} has no partner: a file {partner.name} was expected beside it{like(partner)}"
+            )
+        for stem, image in images.items():
+            name = f"{group.removeprefix('MT_')}__{stem}"
+            pairs[name] = Pair(name, image, masks[stem])
     return pairs, {name: (label,) if (label := folder_label(pair)) else () for name, pair in pairs.items()}
 
 

@@ -1,5 +1,6 @@
-"""A data set held in memory, decoded or rendered once."""
+"""Data sets as they lie in memory: held once decoded or rendered, or handed on as bytes."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -37,3 +38,30 @@ class InMemory:
         if "mask" in sample:
             sample["mask"] = sample["mask"].to(torch.int64)
         return sample
+
+
+class AsBytes:
+    """Samples of files with ``image`` and ``mask`` as bytes, for an augmentation that cuts first and converts then.
+
+    Args:
+        dataset: gives such samples by ``bytes(index)``, as `PairedFiles` does.
+    """
+
+    def __init__(self, dataset: Any):
+        self.dataset = dataset
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "dataset":  # while being unpickled
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return self.dataset.bytes(index)
+
+
+def as_bytes(dataset: Any) -> Any:
+    """The data set as bytes if it is made of files, otherwise as it is."""
+    return AsBytes(dataset) if isinstance(getattr(type(dataset), "bytes", None), Callable) else dataset

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from labelkit.datasets.images import image_files, read_image, read_label, resize_image, resize_label
+from labelkit.datasets.images import read_image, read_label, resize_image, resize_label
 
 
 @dataclass(frozen=True)
@@ -27,30 +28,6 @@ class Pair:
     name: str
     image: Path
     mask: Path
-
-
-def match_by_stem(images: Path, masks: Path) -> list[Pair]:
-    """Pair the files of two folders by their stem, sorted by name.
-
-    Args:
-        images: folder of pictures.
-        masks: folder of label files.
-
-    Returns:
-        One pair per stem.
-
-    Raises:
-        FileNotFoundError: a folder is missing, or a file has no partner.
-        ValueError: two files of one folder share a stem.
-    """
-    for folder in (images, masks):
-        if not folder.is_dir():
-            raise FileNotFoundError(f"{folder} is not a folder: a folder of image files was expected")
-    pictures, labels = image_files(images), image_files(masks)
-    for name in sorted(pictures.keys() ^ labels.keys()):
-        lone, other = (pictures[name], masks) if name in pictures else (labels[name], images)
-        raise FileNotFoundError(f"{lone} has no partner: a file {name}.png (or .jpg) was expected in {other}")
-    return [Pair(name, picture, labels[name]) for name, picture in pictures.items()]
 
 
 class PairedFiles:
@@ -114,8 +91,13 @@ class PairedFiles:
 
     def __getitem__(self, index: int) -> dict[str, Tensor | str]:
         """Deliver a sample: `image` float32 (3, H, W) in 0..1, `mask` int64 (H, W) with 255 = ignore, `name`."""
+        sample = self.bytes(index)
+        return sample | {"image": sample["image"].float().div_(255), "mask": sample["mask"].long()}
+
+    def bytes(self, index: int) -> dict[str, Any]:
+        """Deliver a sample with `image` and `mask` as `arrays` gives them, for an augmentation that cuts first."""
         image, mask = self.arrays(index)
-        return {"image": image.float().div_(255), "mask": mask.long(), "name": self.pairs[index].name}
+        return {"image": image, "mask": mask, "name": self.pairs[index].name}
 
     def arrays(self, index: int) -> tuple[Tensor, Tensor]:
         """Deliver a sample as bytes. The tensors may be shared with the cache: do not write into them.
@@ -179,7 +161,7 @@ class PairedFiles:
 
     def _read_mask(self, pair: Pair) -> np.ndarray:
         owner = read_label(pair.mask, self._colours)
-        mask = self._table[owner]
+        mask = mapped(owner, self._table)
         if (mask == 254).any():
             ids = ", ".join(str(value) for value in np.unique(owner[mask == 254])[:5])
             raise ValueError(
@@ -192,3 +174,11 @@ class PairedFiles:
         if self.height is None or self.width is None:
             return mask
         return resize_label(mask, self.height, self.width)
+
+
+def mapped(values: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Label values (H, W) uint8 or uint16 through a table (65536,) uint8; a byte string maps bytes fastest."""
+    if values.dtype != np.uint8:
+        return table[values]
+    translated = bytearray(np.ascontiguousarray(values)).translate(table[:256].tobytes())
+    return np.frombuffer(translated, np.uint8).reshape(values.shape)

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from labelkit.datasets.converting import Conversion
 from labelkit.datasets.grey_labels import GreyLabelFiles
 from labelkit.datasets.images import label_table
-from labelkit.datasets.listing import files_in
+from labelkit.datasets.listing import files_in, picked
 from labelkit.datasets.locate import check_split, sized
 from labelkit.datasets.pairs import Pair, PairedFiles
 from labelkit.datasets.pascal_context_files import (
@@ -34,7 +35,7 @@ from labelkit.datasets.pascal_context_files import (
     masks_of,
     owner_names,
 )
-from labelkit.datasets.picking import flags, light_fingerprint, picked, three_parts
+from labelkit.datasets.picking import flags, light_fingerprint, three_parts
 from labelkit.datasets.tagged import SPLITS
 from labelkit.datasets.voc_colours import voc_colours
 
@@ -106,6 +107,19 @@ class PascalContext(GreyLabelFiles):
     def _read_mask(self, pair: Pair) -> np.ndarray:
         # What was drawn here needs no check that somebody saved it anew.
         return super()._read_mask(pair) if self.layout == "converted" else PairedFiles._read_mask(self, pair)
+
+
+def conversions(root: str | Path) -> list[Conversion]:
+    """The masks of all images as PNG, of the owner's layout; nothing is drawn before `run`.
+
+    Raises:
+        FileNotFoundError, ValueError: the data set or a file of it is not there, or a list is broken.
+    """
+    folder, layout = find(root)
+    if layout != "official":
+        return []
+    names = owner_names(folder, layout)
+    return [masks_of(find_maps(folder), sorted({*names["train"], *names["val"]}))]
 
 
 def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, PascalContext]:

@@ -1,4 +1,4 @@
-"""What readers of large data sets share: files that a list names, a fingerprint without reading pictures, parts."""
+"""What readers of large data sets share: a fingerprint without reading pictures, parts."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,29 +11,6 @@ from labelkit.datasets.tagged import one_in
 
 HELD_OUT = 20  # validation is one in so many training images
 ROOM = 2 << 30  # bytes that a part may take in memory
-
-
-def picked(files: Mapping[str, Path], names: Iterable[str], folder: Path, suffix: str, listing: str) -> list[Path]:
-    """The files of some names.
-
-    Args:
-        files: name to path of what is there, see `listing.files_in`.
-        names: the ones that are wanted.
-        folder: where they lie, for the error.
-        suffix: of the files, for the error.
-        listing: what names them, for the error.
-
-    Raises:
-        FileNotFoundError: a file is missing; if one differs from it only in case, the sentence says so.
-    """
-    found = []
-    for name in names:
-        if name not in files:
-            like = [path.name for other, path in files.items() if other.lower() == name.lower()]
-            there = f" ({like[0]} differs in case)" if like else ""
-            raise FileNotFoundError(f"{folder} has no file {name}{suffix}{there}: {listing} names it")
-        found.append(files[name])
-    return found
 
 
 def fits(count: int, height: int | None, width: int | None) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labelkit.datasets.listing import like
 from labelkit.datasets.point_grid import checked
 from labelkit.open3d_library import open3d_library
 
@@ -49,7 +50,7 @@ def read_header(path: Path) -> Header:
         ValueError: it is no such file, or it is shorter or longer than its header says.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: a PLY file was expected")
+        raise FileNotFoundError(f"{path} does not exist{like(path)}: a PLY file was expected")
     with open(path, "rb") as file:
         head = file.read(LONGEST_HEADER)
     text, end, _ = head.partition(b"end_header\n")

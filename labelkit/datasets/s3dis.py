@@ -15,7 +15,7 @@ import numpy as np
 
 from labelkit.datasets.point_grid import IGNORE_INDEX
 from labelkit.datasets.s3dis_crop import FILE, S3disCrop
-from labelkit.datasets.s3dis_rooms import AREAS, CLASSES, area_folders, read_room, room_folders, version_of
+from labelkit.datasets.s3dis_rooms import AREAS, CLASSES, area_folders, check_rooms, read_room, room_folders, version_of
 from labelkit.datasets.tagged import SPLITS, one_in
 
 PALETTE = np.array(
@@ -65,6 +65,8 @@ class S3dis:
                 f"{self.root} has areas {', '.join(map(str, areas)) or 'none'}: Area {test_area} for the test and at "
                 "least one other were expected"
             )
+        for area in areas.values():
+            check_rooms(area)
         rooms = {f"{area.name}/{room.name}": room for area in areas.values() for room in room_folders(area)}
         tested = {name for name in rooms if name.startswith(f"Area_{test_area}/")}
         held_out = one_in(HELD_OUT, rooms.keys() - tested, "val")
@@ -96,7 +98,7 @@ class S3dis:
         """First 16 hex digits of a sha256 over classes, version, and the paths and lengths of all files."""
         digest = hashlib.sha256(repr(("s3dis 1", self.classes, self.version, self.split)).encode())
         for folder in self._folders:
-            for file in sorted((folder / "Annotations").glob("*.txt")):
+            for file in sorted((folder / "Annotations").glob("*.[tT][xX][tT]")):
                 digest.update(f"{file.relative_to(self.root).as_posix()} {file.stat().st_size}\n".encode())
         return digest.hexdigest()[:16]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from labelkit.datasets.listing import entries, folders_in
 from labelkit.datasets.point_grid import checked
 
 CLASSES = (
@@ -30,6 +31,17 @@ def area_folders(folder: Path) -> dict[int, Path]:
 def room_folders(area: Path) -> list[Path]:
     """The rooms of an area, in order of their names: folders that have annotations."""
     return sorted(path for path in area.iterdir() if (path / "Annotations").is_dir())
+
+
+def check_rooms(area: Path) -> None:
+    """Refuse an area one of whose folders has no annotations, so that a room would be lost in silence.
+
+    Raises:
+        ValueError: there is one, a link leads nowhere, or two names differ only in case.
+    """
+    for folder in folders_in(area):
+        if not (folder / "Annotations").is_dir():
+            raise ValueError(f"{folder} has no folder Annotations: a room with a file for each object was expected")
 
 
 def version_of(folder: Path) -> str:
@@ -55,9 +67,10 @@ def read_room(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     Raises:
         FileNotFoundError: there are no annotations.
-        ValueError: a file's class is unknown, or a line is not six finite numbers.
+        ValueError: a file's class is unknown, a line is not six finite numbers, a link leads nowhere, or two names
+            differ only in case.
     """
-    files = sorted((folder / "Annotations").glob("*.txt"))
+    files = [path for path in entries(folder / "Annotations") if path.suffix.lower() == ".txt"]
     if not files:
         raise FileNotFoundError(f"{folder / 'Annotations'} holds no .txt file: one for each object was expected")
     points, labels = [], []

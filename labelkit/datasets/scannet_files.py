@@ -101,7 +101,7 @@ def read_scan(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def read_numbers(folder: Path) -> tuple[np.ndarray, Path]:
     """The number of each vertex, (N,), and the file that says so; for errors see `read_scan`."""
     files = files_of(folder)
-    if files["labels"].is_file():
+    if files["labels"].is_symlink() or files["labels"].exists():  # a link that leads nowhere is no reason for JSON
         numbers = read_column(files["labels"], "label")
         if numbers.dtype.kind not in "ui" or (numbers < 0).any():
             raise ValueError(f"{files['labels']} has labels of the type {numbers.dtype}: numbers from 0 were expected")
@@ -124,7 +124,7 @@ def read_table(path: Path) -> dict[str, int]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: the names of objects are mapped by it")
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8-sig", newline="") as file:
             return {row["raw_category"]: int(row["nyu40id"]) for row in csv.DictReader(file, delimiter="\t")}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not a table with the columns raw_category and nyu40id ({error!r})") from None

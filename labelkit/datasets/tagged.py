@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelkit.datasets.images import image_files
 from labelkit.datasets.json_files import read_json
+from labelkit.datasets.listing import named_files
 from labelkit.datasets.pairs import Pair, PairedFiles
 
 SPLITS = ("train", "val", "test")
@@ -71,9 +71,9 @@ class TaggedFiles(PairedFiles):
         tags[[label - 1 for label in self._known[name]]] = 1
         return tags
 
-    def __getitem__(self, index: int) -> dict[str, Tensor | str]:
-        """Deliver a sample: as `PairedFiles`, and `tags` float32 (C - 1,)."""
-        return super().__getitem__(index) | {"tags": self.tags(index)}
+    def bytes(self, index: int) -> dict[str, Any]:
+        """Deliver a sample: as `PairedFiles`, and `tags` float32 (C - 1,); so does indexing."""
+        return super().bytes(index) | {"tags": self.tags(index)}
 
     @cached_property
     def fingerprint(self) -> str:
@@ -138,12 +138,8 @@ def compact_pairs(folder: Path, names: Sequence[str], labels: str = "labels") ->
     Raises:
         FileNotFoundError: an image or its label file is missing.
     """
-    found = {kind: image_files(folder / kind) for kind in ("images", labels)}
-    for name in names:
-        for kind, files in found.items():
-            if name not in files:
-                raise FileNotFoundError(f"{folder / kind} has no file {name}: splits.json names it")
-    return [Pair(name, found["images"][name], found[labels][name]) for name in names]
+    images, masks = (named_files(folder / kind, names, "splits.json") for kind in ("images", labels))
+    return [Pair(*each) for each in zip(names, images, masks)]
 
 
 def part_of(

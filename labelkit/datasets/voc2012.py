@@ -22,11 +22,12 @@ import numpy as np
 from torch import Tensor
 
 from labelkit.datasets.coco128 import CLASSES, PALETTE
+from labelkit.datasets.converting import Conversion
 from labelkit.datasets.images import label_table
-from labelkit.datasets.listing import files_in
+from labelkit.datasets.listing import files_in, picked
 from labelkit.datasets.locate import check_split, sized
 from labelkit.datasets.pairs import Pair
-from labelkit.datasets.picking import fits, flags, light_fingerprint, picked, three_parts
+from labelkit.datasets.picking import fits, flags, light_fingerprint, three_parts
 from labelkit.datasets.tagged import SPLITS, TaggedFiles
 from labelkit.datasets.voc2012_files import RULE, find, find_sbd, objects_in, sbd_masks, sbd_names, trainaug, voc_names
 from labelkit.datasets.voc_colours import check_palette, voc_colours
@@ -111,6 +112,17 @@ class Voc2012(TaggedFiles):
         mask = super()._read_mask(pair)
         check_palette(pair.mask)
         return mask
+
+
+def conversions(root: str | Path) -> list[Conversion]:
+    """The masks of SBD that VOC does not have, as PNG; nothing is drawn before `run`.
+
+    Raises:
+        FileNotFoundError, ValueError: a data set or a file of it is not there, or a list is broken.
+    """
+    voc, sbd = voc_names(find(root)), find_sbd(root)
+    own = {*voc["train"], *voc["val"]}
+    return [sbd_masks(sbd, [name for name in trainaug(voc, sbd_names(sbd)) if name not in own])]
 
 
 def parts(root: Path, variant: str, height: int | None = None, width: int | None = None) -> dict[str, Voc2012]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from labelkit.datasets.images import GREY, PALETTE, png_form
+
 
 @cache
 def voc_colours() -> np.ndarray:
@@ -31,14 +33,10 @@ def check_palette(path: Path) -> None:
         ValueError: a palette gives an index another colour than VOC's (as after an editor sorted the colours anew) and
             is no plain grey scale either; or a grey PNG has fewer than 8 bits, which decoders scale.
     """
-    with path.open("rb") as file:
-        head = file.read(26)
-    if head[:8] != b"\x89PNG\r\n\x1a\n":
-        return
-    bits, kind = head[24], head[25]
-    if kind == 0 and bits < 8:
+    bits, kind = png_form(path)
+    if kind == GREY and bits < 8:
         raise ValueError(f"mask {path} is a grey PNG with {bits} bits a pixel: 8 bits were expected")
-    if kind != 3:
+    if kind != PALETTE:
         return
     with Image.open(path) as image:
         palette = np.array(image.getpalette("RGB"), dtype=np.uint8).reshape(-1, 3)

@@ -54,15 +54,17 @@ def saliency_network(folder: Path, steps: int, height: int, width: int, root: Pa
 
 
 class WithSaliency:
-    """A data set whose samples also have a ``saliency`` map (1, H, W), predicted once and kept.
+    """A data set whose samples also have a ``saliency`` map (1, H, W), predicted once and kept while there is room.
 
     Args:
         dataset: samples with ``image`` (3, H, W).
         network: images (B, 3, H, W) to logits (B, 2, H, W) of background and object; in evaluation mode.
+        room: bytes that kept maps may take; maps beyond that, as of VOC's 10,582 images at their own size, are
+            predicted each time.
     """
 
-    def __init__(self, dataset: Any, network: torch.nn.Module) -> None:
-        self.dataset, self.network = dataset, network
+    def __init__(self, dataset: Any, network: torch.nn.Module, room: int = 1 << 30) -> None:
+        self.dataset, self.network, self._room = dataset, network, room
         self._kept: dict[int, Tensor] = {}
 
     def __getattr__(self, name: str) -> Any:
@@ -76,6 +78,9 @@ class WithSaliency:
     @torch.no_grad()
     def __getitem__(self, index: int) -> dict[str, Any]:
         sample = self.dataset[index]
-        if index not in self._kept:
-            self._kept[index] = self.network(sample["image"][None]).softmax(1)[0, 1:]
-        return sample | {"saliency": self._kept[index]}
+        saliency = self._kept.get(index)
+        if saliency is None:
+            saliency = self.network(sample["image"][None]).softmax(1)[0, 1:].contiguous()
+            if (room := self._room - saliency.nbytes) >= 0:
+                self._kept[index], self._room = saliency.clone(), room
+        return sample | {"saliency": saliency}

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from labelkit.datasets.converting import MANIFEST, Conversion
-from labelkit.datasets.picking import fits, flags, picked, three_parts
+from labelkit.datasets.listing import picked
+from labelkit.datasets.picking import fits, flags, three_parts
 
 NAMES = [f"bild {number:02d} ß" for number in range(40)]
 

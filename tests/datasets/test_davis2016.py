@@ -114,10 +114,10 @@ def test_what_is_not_there_or_not_a_mask_is_refused(tmp_path):
         Davis2016(root, "val")[1]
     listing = root / "ImageSets/480p/val.txt"
     listing.write_text("/JPEGImages/480p/camel/00000.jpg\n")
-    with pytest.raises(ValueError, match=r"val\.txt line 1 holds 1 paths: a frame and its mask"):
+    with pytest.raises(ValueError, match=r"val\.txt line 1 holds 1 paths: an image and its label"):
         Davis2016(root, "val")
     listing.write_text("\n")
-    with pytest.raises(ValueError, match="names no frame"):
+    with pytest.raises(ValueError, match="is empty: a name a line"):
         Davis2016(root, "val")
     compact = tmp_path / "compact"
     for text in ("[1]", "{}", '{"camel": {}}', '{"camel": {"frames": []}}'):

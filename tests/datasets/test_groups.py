@@ -129,6 +129,8 @@ def test_a_step_depends_on_nothing_but_seed_and_step():
     assert not torch.equal(stream[7]["index"], make(2)[7]["index"])
     halves = [make(rank=rank, world_size=2)[7]["index"] for rank in (0, 1)]
     assert torch.equal(torch.cat(halves), later["index"])
+    parts = make(parts=2)
+    assert torch.equal(torch.cat([parts[14]["image"], parts[15]["image"]]), later["image"])
     np.random.seed(0)
     before = np.random.get_state()[2]
     make()[0]

@@ -65,6 +65,8 @@ def test_a_step_gives_the_same_batch_whenever_it_is_asked():
 def test_processes_share_the_joined_batch():
     halves = [PairStream(KNOWN, 2, lambda i, g: i, 0, rank=rank, world_size=2)[7] for rank in range(2)]
     assert halves[0] + halves[1] == stream()[7]
+    parts = PairStream(KNOWN, 2, lambda i, g: i, 0, parts=2)
+    assert parts[14] + parts[15] == stream()[7]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,7 @@ def test_processes_share_the_joined_batch():
         (lambda: stream(partner="same"), "partner is 'same'"),
         (lambda: stream(pairs=1, partner="swapped"), "at least two pairs"),
         (lambda: PairStream(KNOWN, 3, list, world_size=2), "shared out evenly"),
+        (lambda: PairStream(KNOWN, 2, list, partner="swapped", parts=2), "two pairs a process and part"),
         (lambda: known_classes([np.array([0, 9])], [np.array([True, True])], 4), "label 9"),
         (lambda: known_classes([np.array([0, 9])], [np.array([True])], 4), "as many of each"),
     ],

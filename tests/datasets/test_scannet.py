@@ -242,7 +242,8 @@ def test_missing_files_and_broken_lists_are_named(tree: Path) -> None:
             parts(tree)
         assert any(not good and what == "lists" for what, _, good in check_scannet(tree).rows)
     listing.write_text("scene0500_00\nscene0501_01\n")
-    assert ("scans", f"1 in no list, such as {SCAN}", False) in check_scannet(tree).rows
+    words = f"{tree / 'scans' / SCAN} is in no list: every scan was expected in one"
+    assert ("scans", words, False) in check_scannet(tree).rows
     (folder / LABELS).unlink()
     (tree / "scannetv2-labels.combined.tsv").write_text("id\tcategory\n1\twall\n")
     with pytest.raises(ValueError, match="columns raw_category and nyu40id"):

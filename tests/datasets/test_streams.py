@@ -49,6 +49,21 @@ def test_processes_share_out_the_joined_batch():
     assert joined == whole
 
 
+@pytest.mark.parametrize(("processes", "parts"), [(1, 1), (1, 4), (2, 2), (4, 1), (2, 1), (1, 2)])
+def test_parts_draw_what_the_joined_batch_draws(processes, parts):
+    """Images and augmentation: both depend on the place in the joined batch, whoever computes it and when."""
+    jitter = lambda sample, rng: sample | {"image": sample["image"] + rng.random()}  # noqa: E731
+    whole = Stream(Numbers(), range(10), 4, jitter, seed=2)
+    shares = [
+        Stream(Numbers(), range(10), 4, jitter, seed=2, rank=rank, world_size=processes, parts=parts)
+        for rank in range(processes)
+    ]
+    for step in (0, 3, 7):
+        found = [share[step * parts + part] for share in shares for part in range(parts)]
+        assert torch.equal(torch.cat([batch["image"] for batch in found]), whole[step]["image"])
+        assert [name for batch in found for name in batch["name"]] == whole[step]["name"]
+
+
 def test_joined_streams_are_nested_and_independent():
     batch = Joined(labelled=Stream(Numbers(), [1, 2], 2), unlabelled=Stream(Numbers(), [5], 3))[4]
     assert sorted(batch["labelled"]["name"]) == ["1", "2"] and batch["unlabelled"]["name"] == ["5"] * 3
@@ -56,7 +71,12 @@ def test_joined_streams_are_nested_and_independent():
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(([], 2), "indices is empty"), (([1], 0), "batch_size 0"), (([1], 3, None, 0, 0, 2), "batch_size 3 .* 2 process")],
+    [
+        (([], 2), "indices is empty"),
+        (([1], 0), "batch_size 0"),
+        (([1], 3, None, 0, 0, 2), "batch_size 3 .* 2 process"),
+        (([1], 6, None, 0, 1, 2, 2), r"batch_size 6 .* 2 process\(es\) with 2 parts each$"),
+    ],
 )
 def test_bad_streams(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -130,6 +130,10 @@ def test_saliency_is_predicted_once_and_travels_with_the_sample(data):
     for _ in range(2):
         assert added[1]["saliency"].shape == (1, 32, 32) and float(added[1]["saliency"].mean()) == 0.5
     assert calls == [1] and added.classes == data.classes and len(added) == 12
+    narrow = saliency.WithSaliency(data.train, Half(), room=32 * 32 * 4 + 1)  # for one map
+    for index in (0, 1, 0, 1):
+        assert torch.equal(narrow[index]["saliency"], added[index]["saliency"])
+    assert calls == [1] * 5  # 0 of `added`; of `narrow` 0 once, 1 twice
 
 
 def test_the_trunk_keeps_stride_four():
