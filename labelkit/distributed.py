@@ -11,9 +11,11 @@ the others stand by. If it dies meanwhile, its connections close and the others 
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import torch
 from torch import Tensor
@@ -60,7 +62,9 @@ def joined(device: str) -> Iterator[None]:
     cuda = torch.device(device).type == "cuda"
     if cuda:
         torch.cuda.set_device(device)
-    torch.distributed.init_process_group("nccl" if cuda else "gloo", timeout=SILENCE)
+    store, rank, processes = _meeting()
+    backend = "nccl" if cuda else "gloo"
+    torch.distributed.init_process_group(backend, store=store, rank=rank, world_size=processes, timeout=SILENCE)
     try:
         yield
     except BaseException:
@@ -177,6 +181,36 @@ def rows_of(share: Tensor | None) -> Tensor:
     if place()[1] == 1 and share is not None:
         return share
     return torch.cat([each for each in all_of(None if share is None else share.cpu()) if each is not None])
+
+
+def list_of(share: list[Any]) -> list[Any]:
+    """Everybody's list one after the other, in all processes; see :func:`rows_of`."""
+    return [each for own in all_of(share) for each in own]
+
+
+def _meeting() -> tuple[Any, int, int]:
+    """Where the processes of this start find each other, the rank of this one, and their number.
+
+    torchrun keeps one store over restarts. It still holds the addresses of processes that are gone, and who reads them
+    waits for ever; the number of a restart is of no help, since nodes count for themselves. So everybody says hello
+    under a name that nobody had before, and the first process tells all of them where in the store they meet.
+    """
+    store, rank, processes = next(torch.distributed.rendezvous("env://", timeout=SILENCE))
+    name, answered, since = uuid4().hex, set(), time.monotonic()
+    if rank:
+        store.set(f"hello-{rank}", name)
+        name = store.get(f"answer-{name}").decode()
+        store.add(f"{name}-heard", 1)
+    while rank == 0 and store.add(f"{name}-heard", 0) < processes - 1:
+        for key in (f"hello-{other}" for other in range(1, processes)):
+            caller = store.get(key).decode() if store.check([key]) else None
+            if caller and caller not in answered:
+                answered.add(caller)
+                store.set(f"answer-{caller}", name)
+        if time.monotonic() - since > SILENCE.total_seconds():
+            raise TimeoutError(f"only some of {processes} processes have come; expected all of them on all nodes")
+        time.sleep(0.02)
+    return torch.distributed.PrefixStore(name, store), rank, processes
 
 
 def _patient() -> Any:

@@ -186,7 +186,7 @@ def train(
         step_module = torch.compile(step_module)
     kept = checkpoints.Kept(method, optimizer, scaler, history, running, device)
     # Now that the wrapper is made, which may give all processes the first one's buffers: a resumed one has its own.
-    if checkpoint and checkpoint.exists():
+    if checkpoint and distributed.first_of(checkpoint.exists()):  # nobody begins anew where another goes on
         checkpoints.restore(checkpoint, identity, kept, steps)
 
     autocast = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
@@ -242,7 +242,7 @@ def _together(step: _Step, device: torch.device) -> tuple[nn.Module, Callable[[]
 
     - Parameters may be without gradient: an auxiliary head of weight 0, a graph that groups of one do not use. Which
       ones is the same in every process and step, but nobody says so beforehand, so each step looks for them
-      (``find_unused_parameters``); otherwise the second step would fail.
+      (``find_unused_parameters``; torch remarks once where there are none). Otherwise the second step would fail.
     - Buffers are not handed round (``broadcast_buffers``), as would happen before every forward pass. Statistics
       of synchronised normalisation are equal in all processes already; all other buffers belong to their process:
       pools of earlier fakes, maps accumulated for the images that it saw.
@@ -260,7 +260,6 @@ def _together(step: _Step, device: torch.device) -> tuple[nn.Module, Callable[[]
         together = nn.parallel.DistributedDataParallel(
             step, device_ids=ids, broadcast_buffers=False, find_unused_parameters=True
         )
-    warnings.filterwarnings("ignore", "find_unused_parameters=True was specified")  # where there are none this time
     return together, together.no_sync
 
 

@@ -106,6 +106,60 @@ def test_sigterm_saves_at_the_next_step_and_resumes(tmp_path):
     assert_same(result, fit())
 
 
+class Parts(Made):
+    """The batches of ``Made`` in two parts of one image each."""
+
+    def __getitem__(self, index):
+        step, part = divmod(index, 2)
+        whole = super().__getitem__(step)
+        self.asked[-1] = (step, part)
+        return {name: value[part : part + 1] for name, value in whole.items()}
+
+
+def test_a_run_in_parts_resumes_bit_identically_and_stops_between_steps(tmp_path):
+    class Breaks(Parts):
+        def __getitem__(self, index):
+            if index == 27:  # in the middle of step 13
+                raise RuntimeError("power cut")
+            return super().__getitem__(index)
+
+    whole, checkpoint = fit(batches=Parts(), accumulate=2), tmp_path / "c.pt"
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(batches=Breaks(), accumulate=2, checkpoint=checkpoint, checkpoint_every=4)
+    resumed = Parts()
+    assert_same(fit(batches=resumed, accumulate=2, checkpoint=checkpoint, checkpoint_every=4), whole)
+    assert resumed.asked == [(step, part) for step in range(12, 20) for part in (0, 1)]
+
+    checkpoint.unlink()
+    with pytest.raises(Interrupted) as stopped:
+        fit(batches=Parts(stop=7), accumulate=2, checkpoint=checkpoint)
+    assert stopped.value.step == 8, "the signal came in the first part of step 7, which has two"
+    assert_same(fit(batches=Parts(), accumulate=2, checkpoint=checkpoint), whole)
+
+
+def test_a_step_in_parts_is_the_step_on_the_joined_batch():
+    """Gradient, clipping and schedule are those of the joined batch; series hold means over its parts."""
+
+    class Linear(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            self.net = nn.Conv2d(3, 2, 3).double()
+
+        def training_step(self, batch):
+            return {"loss": F.cross_entropy(self.net(batch["image"].double()), batch["mask"])}
+
+    def fitted(batches, accumulate):
+        method = Linear()
+        optimizer = torch.optim.SGD(method.parameters(), lr=1.0, momentum=0.9)
+        history = train(method, batches, steps=5, optimizer=optimizer, accumulate=accumulate, clip_norm=0.3)
+        return method.net.weight, [value for _, value in history.series["loss"]]
+
+    (weight, series), (expected, whole) = fitted(Parts(), 2), fitted(Made(), 1)
+    torch.testing.assert_close(weight, expected, rtol=0, atol=1e-12)
+    assert series == pytest.approx(whole, abs=1e-12)
+
+
 SCRIPT = """
     import sys, torch
     torch.set_num_threads(1)
@@ -207,6 +261,7 @@ def test_options_reach_the_same_neighbourhood(options):
     [
         ({"precision": "fp64"}, "precision is 'fp64'"),
         ({"precision": "fp16"}, "needs a CUDA device"),
+        ({"accumulate": 0}, "accumulate is 0; expected at least 1 part"),
         ({"keep_best": "loss"}, r"keep_best is 'loss', but the evaluation gives only \['score'\]"),
     ],
 )

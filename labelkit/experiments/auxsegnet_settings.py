@@ -64,6 +64,7 @@ ALL_ARMS = {
     "cross-task-seg-loss": Arm(affinity="cross-task"),
     "cross-task": Arm(affinity="cross-task", both=True),
     "stages": Arm(affinity="cross-task", both=True, stages=3),
+    "stages-4": Arm(affinity="cross-task", both=True, stages=4),
     "same-labels": Arm(affinity="cross-task", both=True, stages=1, relabel=False),
     "seg-detector-1": Arm(classification=False, saliency=False, detector=1),
     "seg-detector-3": Arm(classification=False, saliency=False, detector=3),

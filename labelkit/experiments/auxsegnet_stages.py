@@ -184,9 +184,7 @@ def once(path: Path, make: Callable[[], Outcome], context: Context) -> Outcome:
     Raises:
         ValueError: the file is not readable; names it.
     """
-    there = path.exists()
-    distributed.barrier()  # so that no process of a distributed run sees a file that another has only just written
-    if not there:
+    if not distributed.first_of(path.exists()):  # all do the same, also where a file shows late on another machine
         outcome = make()
         if context.rank == 0:
             write_whole(path, lambda partial: torch.save(asdict(outcome), partial))

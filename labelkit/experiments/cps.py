@@ -62,10 +62,13 @@ def _arms() -> dict[str, Arm]:
     arms["cps-unlabelled-1/8"] = replace(cps, acts_on="unlabelled")
     arms["soft-1/8"] = replace(cps, target="soft")
     arms["twins-1/8"] = replace(cps, same_heads=True)
-    for weight in (0, 0.1, 0.5, 1, 3, 6):
+    for weight in (0, 0.1, 0.5, 1, 1.5, 3, 6, 10):
         arms[f"lambda-{weight}"] = replace(cps, weight=float(weight))
     for fraction in ("1/16", "1/8"):
         arms[f"supervised-compute-{fraction}"] = Arm("supervised", fraction, compute=COMPUTE)
+    for count in (92, 183, 366, 732):  # as many labels as the authors' lists of few finely labelled images of VOC
+        for method in ("supervised", "cutmix"):
+            arms[f"{method}-{count}"] = Arm(method, f"{count}/10582")
     arms["scratch-supervised-1/8"] = replace(arms["supervised-1/8"], scratch=True)
     arms["scratch-cps-1/8"] = replace(cps, scratch=True)
     return arms

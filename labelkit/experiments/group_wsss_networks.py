@@ -71,7 +71,7 @@ def warm_start(
     kept = settings.model_dump(exclude=NOT_SHARED)
     digest = hashlib.sha256(json.dumps([kept, fingerprint, seed], sort_keys=True).encode()).hexdigest()[:16]
     path = context.shared / f"group-wsss-start-{digest}.pt"
-    if not path.exists():
+    if not distributed.first_of(path.exists()):
         method = SingleImage(network)
         torch.manual_seed(seed + 1_000_003 * context.rank)
         history = train(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from labelkit.datasets.memory import as_bytes
 from labelkit.datasets.streams import Stream
 from labelkit.experiments import segmentation
 from labelkit.experiments.segmentation import SegmentationSettings, fingerprint, prepare
@@ -59,7 +60,8 @@ def build(
     network = _network(chosen, classes, settings)
     if backbone is not None:
         network.backbone.load_state_dict(backbone)
-    aux_weight = settings.aux_weight if chosen.supervise_regions else 0.0
+    one_head = settings.network != "lesson" and chosen.context == "conv"
+    aux_weight = settings.aux_weight if chosen.supervise_regions and not one_head else 0.0
     loss = cross_entropy
     if settings.ohem:
         loss = partial(ohem_cross_entropy, threshold=0.9, min_kept=131072 // shares)
@@ -71,12 +73,17 @@ def _network(arm: Arm, classes: int, settings: Settings) -> nn.Module:
         from labelkit.models.lesson_ocr import LessonContextNet
 
         return LessonContextNet(classes, arm.context, use_ground_truth=arm.ideal, gather=arm.gather)
-    if arm != Arm():
-        raise ValueError(f"network {settings.network!r} is built for the arm 'ocr' alone")
+    imagenet = settings.pretraining == "imagenet"
+    if arm == Arm(context="conv") and settings.network == "ocr-hrnet48":
+        from labelkit.models.hrnet_plain import PlainHRNet
+
+        return PlainHRNet(classes, pretrained=imagenet)
+    if arm.context != "ocr":
+        raise ValueError(f"network {settings.network!r} is not built with the context {arm.context!r}")
     from labelkit.models import ocr_networks
 
     made = {"ocr-resnet101": ocr_networks.ResNetOCR, "ocr-hrnet48": ocr_networks.HRNetOCR}[settings.network]
-    return made(classes, pretrained=settings.pretraining == "imagenet")
+    return made(classes, pretrained=imagenet, use_ground_truth=arm.ideal, gather=arm.gather)
 
 
 def run(arm: str, data: str, seed: int, settings: Settings, context: Context) -> Outcome:
@@ -85,10 +92,10 @@ def run(arm: str, data: str, seed: int, settings: Settings, context: Context) ->
     backbone = segmentation.backbone_weights(settings, context)
     method = build(arm, len(parts.classes), settings, seed, backbone, context.shares)
     stream = Stream(
-        parts.train,
+        as_bytes(parts.train),
         range(len(parts.train)),
         settings.batch_size,
-        segmentation.augmentation(settings),
+        segmentation.augmentation(settings, parts.train),
         seed=seed,
         **context.place,
     )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from labelkit import distributed
 from labelkit.datasets.gridded import Gridded
 from labelkit.datasets.point_labels import draw, load
 from labelkit.experiments.data import Parts, find
@@ -104,12 +105,13 @@ def masks_of(
     """
     labels, drawn = data.train.labels, None
     path = folder and folder / f"{ratio.replace('/', '_')}-s{seed}.npz"
-    if path and path.exists():
+    if path and distributed.first_of(path.exists()):
         drawn = load(path, [len(label) for label in labels])
     if drawn is None:
         drawn = draw(labels, float(Fraction(ratio)), seed, level="subsampled")
-        if path:
+        if path and distributed.place()[0] == 0:
             path.parent.mkdir(parents=True, exist_ok=True)
             drawn.save(path)
+        distributed.barrier()
     labelled = int(sum(mask.sum() for mask in drawn.masks))
     return list(drawn.masks), {"name": ratio, "seed": seed, "hash": drawn.digest, "labelled": labelled}

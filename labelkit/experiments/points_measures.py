@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from labelkit import distributed
 from labelkit.datasets.gridded import Gridded, coarse_index, coarse_labels
 from labelkit.datasets.point_pyramids import clouds
 from labelkit.datasets.point_spheres import SmoothedVotes
@@ -27,6 +28,8 @@ def confusion_of(
 ) -> ConfusionMatrix:
     """Every original point takes the class of its nearest grid point.
 
+    Where processes work together each predicts its share of the clouds; all must call this, and all get all counts.
+
     Args:
         method: that predicts.
         part: the clouds.
@@ -38,23 +41,24 @@ def confusion_of(
         The confusion matrix over all original points.
     """
     confusion, where = ConfusionMatrix(len(part.classes), part.ignore_index), torch.device(device)
+    own = distributed.shard(len(part))
     if radius is None:
-        whole = (to_device(part.batch(index), where) for index in range(len(part)))
+        whole = (to_device(part.batch(index), where) for index in own)
         guesses = (method.predict(batch).argmax(1).cpu() for batch in whole)
     else:
-        guesses = _voted(method, part, where, radius, votes)
-    for index, guess in enumerate(guesses):
+        guesses = _voted(method, part, own, where, radius, votes)
+    for index, guess in zip(own, guesses):
         nearest, truth = part.original(index)
         confusion.update(guess[torch.from_numpy(nearest).long()], truth)
-    return confusion
+    return confusion.merge()
 
 
 def _voted(
-    method: DensePropagation, part: Gridded, device: torch.device, radius: float, votes: int
+    method: DensePropagation, part: Gridded, own: Sequence[int], device: torch.device, radius: float, votes: int
 ) -> Iterator[torch.Tensor]:
-    """The class of each grid point of one cloud after the other, by smoothed votes."""
-    for index, label in enumerate(part.labels):
-        sums, grid = SmoothedVotes([len(label)], len(part.classes)), part.grid(index)
+    """The class of each grid point of one of the given clouds after the other, by smoothed votes."""
+    for index in own:
+        sums, grid = SmoothedVotes([len(part.labels[index])], len(part.classes)), part.grid(index)
         for sphere in covering(part, index, radius, votes):
             points = sphere.indices
             batch = part.pyramid(grid["xyz"][points] - sphere.centre, grid["features"][points])

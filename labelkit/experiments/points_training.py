@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelkit import distributed
 from labelkit.experiments.points_settings import Settings
 from labelkit.experiments.settings import Context
 from labelkit.files import write_whole
@@ -73,7 +74,7 @@ def build(stage: Stage, network: nn.Module, settings: Settings) -> DensePropagat
         CrossSampleReallocation(channels) if cross else None,
         IntraSampleReallocation(channels) if intra else None,
         weight=settings.weight,
-        ramp=round(settings.ramp * settings.stage_steps * settings.accumulate),  # the method counts parts
+        ramp=round(settings.ramp * settings.stage_steps),
         of=stage.compare or settings.compare,
         entries=stage.entries or settings.entries,
         skips=stage.skips,
@@ -110,7 +111,7 @@ def two_stages(
     method = build(stages[0], network, settings)
     trained = Trained(method)
     run = (label, settings, context, seed, validate)
-    if path.exists():
+    if distributed.first_of(path.exists()):
         _read(path, trained)
     else:
         method.to(context.device)

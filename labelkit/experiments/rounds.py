@@ -111,7 +111,7 @@ def train_rounds(
         if current is None or restart == "weights":
             current = make(method)
         path = context.workspace / f"checkpoint-round-{number}-end.pt"
-        if path.exists():
+        if distributed.first_of(path.exists()):
             end = _read_end(path, context.identity)
             method.load_state_dict(end["method"])
             current.load_state_dict(end["optimizer"])

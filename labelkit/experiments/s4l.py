@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from labelkit import distributed
 from labelkit.experiments import classification
 from labelkit.experiments.classification import fingerprint, prepare
 from labelkit.experiments.s4l_settings import SCHEDULES, Settings
@@ -53,6 +54,7 @@ def _arms() -> dict[str, Arm]:
     arms["rotation-labelled"] = replace(rotation, acts_on="labelled")
     arms["rotation-unlabelled"] = replace(rotation, acts_on="unlabelled")
     arms["pretrain-rotation"] = Arm("pretrain-rotation")
+    arms["pretrain-rotation-1/100"] = Arm("pretrain-rotation", "1/100")
     arms["exemplar-swapped"] = replace(arms["exemplar-1/10"], grouping="swapped")
     for step, teacher in ((1, ""), (2, "moam-1"), (3, "moam-2")):
         arms[f"moam-{step}"] = Arm(f"moam-{step}", teacher=teacher)
@@ -168,7 +170,7 @@ def _taught(arm: str, data: str, cell: Cell) -> Outcome:
 def _finished(arm: str, data: str, cell: Cell) -> Outcome:
     """Outcome of another arm with this seed: as this run has left it in its shared folder, else trained here."""
     path = _kept(arm, data, cell)
-    if path.exists():
+    if distributed.first_of(path.exists()):
         return Outcome(**torch.load(path, map_location="cpu", weights_only=True))
     inner = cell.context.workspace / arm.replace("/", "_")
     inner.mkdir(parents=True, exist_ok=True)

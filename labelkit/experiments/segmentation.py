@@ -13,6 +13,8 @@ from pydantic import Field
 from torch import nn
 
 from labelkit.datasets.augment import RandomScaleCropFlip
+from labelkit.datasets.memory import as_bytes
+from labelkit.datasets.pairs import PairedFiles
 from labelkit.datasets.splits import Split, class_presence, labelled_split
 from labelkit.datasets.streams import Stream
 from labelkit.experiments.cells import Measured, train_cell
@@ -61,8 +63,10 @@ def _load(name: str, height: int | None, width: int | None, images: int, test_im
 
 
 def _shares(dataset: Any) -> list[float]:
-    counts = sum(torch.bincount(dataset[i]["mask"].flatten(), minlength=256) for i in range(len(dataset)))
-    counts = counts[: len(dataset.classes)].double()
+    # Of files the mask alone is read; pictures would have to be decoded for nothing.
+    mask = dataset.mask if isinstance(dataset, PairedFiles) else lambda index: dataset[index]["mask"].numpy()
+    counts = sum(np.bincount(mask(index).ravel(), minlength=256) for index in range(len(dataset)))
+    counts = counts[: len(dataset.classes)].astype(np.float64)
     return (counts / counts.sum()).tolist()
 
 
@@ -94,14 +98,15 @@ def fingerprint(name: str, settings: SegmentationSettings, context: Context) -> 
     return load_data(name, settings, context).fingerprint
 
 
-def augmentation(settings: SegmentationSettings) -> RandomScaleCropFlip:
-    """Resize, crop and flip as the run file says."""
+def augmentation(settings: SegmentationSettings, dataset: Any = None) -> RandomScaleCropFlip:
+    """Resize, crop and flip as the run file says; classes that know left from right change places in a flip."""
     return RandomScaleCropFlip(
         settings.height,
         settings.width,
         scales=settings.scales,
         continuous=settings.continuous_scales,
         brightness=settings.brightness,
+        flip_pairs=getattr(dataset, "flip_pairs", ()),
     )
 
 
@@ -129,8 +134,8 @@ def stream_of(
         seed: of the cell.
         settings, context: of the run.
     """
-    augment = augmentation(settings)
-    return Stream(data.train, indices, settings.batch_size, augment, seed=3 * seed + number, **context.place)
+    augment = augmentation(settings, data.train)
+    return Stream(as_bytes(data.train), indices, settings.batch_size, augment, seed=3 * seed + number, **context.place)
 
 
 def sgd(method: nn.Module, settings: SegmentationSettings) -> torch.optim.SGD:

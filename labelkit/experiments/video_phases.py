@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from labelkit import distributed
 from labelkit.experiments.settings import Context
 from labelkit.experiments.video_batches import batches
 from labelkit.experiments.video_clips import Clips
@@ -37,7 +38,7 @@ def phase_one(
         [settings.model_dump(exclude=NOT_IN_PHASE_ONE), data.fingerprint, seed, steps, code_digest("video")]
     )
     path = context.shared / f"phase-one-{name}-s{seed}-{identity}.pt"
-    if not path.exists():
+    if not distributed.first_of(path.exists()):
         method = build("vat", len(data.classes), settings, context, seed)
         torch.manual_seed(seed + 1_000_003 * context.rank)
         history = train(

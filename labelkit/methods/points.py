@@ -43,7 +43,12 @@ class DensePropagation(nn.Module):
 
     Raises:
         ValueError: an option is none of those named.
+
+    Attributes:
+        last_part: whether a batch is the last of its step; the training loop says so. The ramp counts steps.
     """
+
+    last_part = True
 
     def __init__(
         self,
@@ -75,7 +80,8 @@ class DensePropagation(nn.Module):
         if self.deformable:
             losses["deformation"] = deformation_penalty(self.network)
             losses["loss"] = losses["loss"] + losses["deformation"]
-        self.seen += 1
+        if self.last_part:
+            self.seen += 1
         return losses
 
     def losses(self, features: Tensor, skips: list[Tensor], batch: Batch) -> dict[str, Tensor]:

@@ -77,9 +77,14 @@ class MOAM(nn.Module):
         average_halflife: predict with a running average of the weights with this half-life in steps; 0 for none. The
             authors take an epoch of the labelled images. The average trails the weights by one step.
 
+    Attributes:
+        last_part: whether a batch is the last of its step; the training loop says so. The average takes a step once.
+
     Raises:
         ValueError: the weights leave less than nothing for the rotation loss.
     """
+
+    last_part = True
 
     def __init__(
         self,
@@ -108,7 +113,7 @@ class MOAM(nn.Module):
         Returns:
             loss, classes, vat, rotation and entropy.
         """
-        if self.average is not None:
+        if self.average is not None and self.last_part:
             self.average.update_parameters(self.network)
         unlabelled = four_rotations(centred(batch["unlabelled"]["image"]))
         labelled = four_rotations(centred(batch["labelled"]["image"]))

@@ -10,6 +10,8 @@ from labelkit import runs
 from labelkit.datasets.groups import Partners, tags_of
 from labelkit.experiments import group_wsss, group_wsss_maps, tagging
 from labelkit.experiments.group_wsss_maps import final_maps
+from labelkit.methods.group_wsss import Collection
+from labelkit.pseudo_labels.accumulation import AccumulatedMaps
 from labelkit.training import Interrupted
 
 SMALL = {
@@ -130,6 +132,10 @@ def test_settings_that_do_not_fit():
         settings(pretraining="imagenet")
 
 
-def test_several_processes_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="accumulated maps need one"):
-        group_wsss.run("group", "objects", 0, settings(), replace(context(tmp_path), world_size=2))
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_last_epoch_begins_with_its_step_whatever_the_parts(parts):
+    kept = AccumulatedMaps(torch.ones(1, 1), (2, 2))
+    collection = Collection(kept, first_step=2, last_from=4, parts=parts)
+    for call in range(5 * parts):  # an unlikely class, which is kept in the last epoch alone
+        collection.add(torch.tensor([0]), torch.ones(1, 1, 2, 2), torch.full((1, 1), -9.0))
+        assert bool(kept.seen) == (call >= 4 * parts)
