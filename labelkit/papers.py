@@ -165,6 +165,7 @@ class Published(_Strict):
         label: what it is, in a few words; no two numbers of one metric share it.
         table: table of the paper, or subject, under which it stands; numbers of one table belong together.
         row, column: its place there; by default the label, and the metric.
+        decimals: of the value as it was published, where it ends in zeros, which a number does not keep.
         claims: claims beside which the scoreboard prints it.
         arm, run: full-scale run file, and the arm in it, that would measure it.
         record: where a record of that run holds the number: protocol and metric as in a `Contrast`, with a colon
@@ -178,6 +179,7 @@ class Published(_Strict):
     column: Text | None = None
     metric: Text
     value: float
+    decimals: Annotated[int, Field(ge=0)] | None = None
     unit: str
     protocol: Text
     arm: Text | None = None
@@ -204,6 +206,16 @@ class Published(_Strict):
     def status_words(self) -> str:
         """The status as a page writes it."""
         return STATUS_WORDS[self.status]
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the value as it was published."""
+        return len(repr(self.value).partition(".")[2].rstrip("0")) if self.decimals is None else self.decimals
+
+    @property
+    def number(self) -> str:
+        """The value in the digits in which it was published, without its unit."""
+        return f"{self.value:,.{self.digits}f}".replace("-", "−")
 
     @property
     def place(self) -> tuple[str, str, str]:

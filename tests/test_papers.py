@@ -152,6 +152,40 @@ def test_a_missing_sheet_names_those_that_are_there(tmp_path):
         load_papers(tmp_path / "absent")
 
 
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ("row: a", "has a row or a column alone"),
+        ("run: big", "has a run or an arm alone"),
+        ('record: "test/whole-image:miou"', "has a record, but no run"),
+        ("run: big, arm: one", "expected either record or unlike"),
+        ('run: big, arm: one, record: "a:b", unlike: other', "expected either record or unlike"),
+        ("run: big, arm: one, record: miou", "record"),
+        ("decimals: -1", "decimals"),
+    ],
+)
+def test_a_published_number_names_its_place_and_its_run_whole(tmp_path, keys, message):
+    assert message in sentence(tmp_path, SHEET.replace("{label: all, ", f"{{label: all, {keys}, "))
+
+
+def test_two_numbers_do_not_share_a_cell(tmp_path):
+    line = SHEET.strip().splitlines()[-1]
+    again = line.replace("label: all", "label: again")
+    in_place = [each.replace("label:", "row: a, column: b, label:") for each in (line, again)]
+    assert "place" in sentence(tmp_path, SHEET.replace(line, "\n".join(in_place)))
+    assert len(load_paper("tiny", write(tmp_path, SHEET + again + "\n")).published) == 2
+
+
+def test_notes_and_disputes_have_a_source(tmp_path):
+    note = "protocol_notes:\n  - {text: windows, status: verified, source: eval.py}\n"
+    dispute = "disputes:\n  - {about: all, text: less, differs: batch, status: quoted, source: issue 1}\n"
+    paper = load_paper("tiny", write(tmp_path, SHEET + note + dispute))
+    assert paper.disputes[0].differs == "batch"
+    assert paper.protocol_notes[0].status_words == "verified in the official repository"
+    assert "source" in sentence(tmp_path, SHEET + note.replace(", source: eval.py", ""))
+    assert "differs" in sentence(tmp_path, SHEET + dispute.replace("differs: batch, ", ""))
+
+
 def test_the_committed_sheets_are_valid():
     papers = load_papers()
     assert papers

@@ -115,32 +115,31 @@ def _table(rows: list[Published], runs: Mapping[str, Run], records: Sequence[Map
     """One table as the paper has it, rows by columns, and the notes that its cells refer to."""
     unit, common = Counter(row.unit for row in rows).most_common(1)[0]
     unit = unit if 2 * common > len(rows) else ""
-    decimals = Counter(_decimals(row.value) for row in rows)
-    usual = max(decimals, key=lambda number: (decimals[number], number))
     sources, protocols, reasons = _Notes(), _Notes(LETTERS), _Notes(MARKS)
     several = len({row.protocol for row in rows}) > 1
     cells: dict[tuple[str, str], str] = {}
     for row in rows:
-        digits = max(_decimals(row.value), usual)
         notes = sources.mark(row.source) + (f",{protocols.mark(row.protocol)}" if several else "")
         protocols.mark(row.protocol)
-        shown = amount(row.value, digits) + ("" if row.unit == unit or not row.unit else f" {markup(row.unit)}")
+        shown = row.number + ("" if row.unit == unit or not row.unit else f" {markup(row.unit)}")
         text = f"[{shown}]{{.published-{row.status}}} {_badge(row.status)}<sup>{notes}</sup>"
-        ours = _ours(row, digits, runs, records, reasons)
+        ours = _ours(row, runs, records, reasons)
         cells[row.place[1:]] = text + (f"<br>{ours}" if ours else "")
-    across = list(dict.fromkeys(column for _, column in cells))
     down = list(dict.fromkeys(name for name, _ in cells))
+    # The row with most cells has its columns in the paper's order; one that begins with a gap may not come first.
+    fullest = max(down, key=lambda name: sum(row == name for row, _ in cells))
+    across = list(dict.fromkeys([column for row, column in cells if row == fullest] + [column for _, column in cells]))
     head = ("", *(markup(column) for column in across))
     body = [(markup(name), *(cells.get((name, column), "–") for column in across)) for name in down]
     metrics = list(dict.fromkeys(row.metric for row in rows if row.unit == unit))
     parts = []
     if unit and len(metrics) == 1:
-        parts.append(f"{markup(metrics[0][0].upper() + metrics[0][1:])}, in {markup(unit)}.")
+        parts.append(f"Numbers are {markup(metrics[0])}, in {markup(unit)}.")
     parts += [list_table([head, *body], "paper-table"), protocols.line("Protocol"), sources.line("Sources")]
     return [*parts, reasons.line("Without a number of ours")] if reasons.texts else parts
 
 
-def _ours(row: Published, digits: int, runs: Mapping[str, Run], records: Sequence[Mapping], reasons: _Notes) -> str:
+def _ours(row: Published, runs: Mapping[str, Run], records: Sequence[Mapping], reasons: _Notes) -> str:
     """What stands below a number of the paper; nothing below those of others for which there is no run."""
     if row.run is None:
         return f"<small>no run<sup>{reasons.mark(row.unlike)}</sup></small>" if row.unlike else ""
@@ -155,7 +154,7 @@ def _ours(row: Published, digits: int, runs: Mapping[str, Run], records: Sequenc
         return f"<small>{link}not yet run</a></small>"
     if found.refused:
         return f"<small>{link}refused</a><sup>{reasons.mark(found.refused.rstrip('.'))}</sup></small>"
-    return f"{link}ours</a> [{_text(found, digits)}]{{.effect}} <small>{_seeds(found)}</small>"
+    return f"{link}ours</a> [{_text(found, max(1, row.digits))}]{{.effect}} <small>{_seeds(found)}</small>"
 
 
 def _text(found: Measured, digits: int) -> str:
@@ -165,10 +164,6 @@ def _text(found: Measured, digits: int) -> str:
 
 def _seeds(found: Measured) -> str:
     return "1 seed" if found.seeds == 1 else f"{found.seeds} seeds"
-
-
-def _decimals(value: float) -> int:
-    return len(repr(value).partition(".")[2].rstrip("0"))
 
 
 def amount(value: float, digits: int) -> str:

@@ -193,9 +193,7 @@ def _rows(line: Line, text: str, number: str) -> list[tuple[str, str, str, str, 
 
 def value(row: Published) -> str:
     """A published number with its metric, in the digits in which it was published."""
-    digits = 2 if row.unit == "%" else 4
-    text = f"{row.value:.{digits}f}" if row.unit == "%" else f"{row.value:.{digits}g}"
-    return f"{markup(row.metric)} {text} {markup(row.unit)}".strip()
+    return f"{markup(row.metric)} {row.number} {markup(row.unit)}".strip()
 
 
 def _effects(verdicts: tuple[Verdict, ...], contrast: str) -> str:

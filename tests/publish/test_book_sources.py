@@ -147,14 +147,11 @@ def test_smoke_records_reach_no_scoreboard():
     assert {x.status for x in scoreboard.lines([paper], records, ROOT) if x.claim.id == "O1"} == {"not yet run"}
 
 
-def test_published_numbers_carry_their_status_in_words():
-    papers = load_papers()
-    text = scoreboard.published(list(papers.values()))
-    for paper in papers.values():
-        for row in paper.published:
-            assert row.status_words in text
-    row = {"label": "x", "metric": "mIoU", "protocol": "val", "status": "quoted", "source": "s"}
-    assert scoreboard.value(Published(**row, value=73.2, unit="%")) == "mIoU 73.20 %"
+def test_published_numbers_are_written_in_the_digits_in_which_they_were_published():
+    row = {"label": "x", "metric": "mIoU", "protocol": "val", "status": "quoted", "source": "s", "unit": "%"}
+    assert scoreboard.value(Published(**row, value=73.2, decimals=2)) == "mIoU 73.20 %"
+    assert scoreboard.value(Published(**row, value=66.1)) == "mIoU 66.1 %"
+    assert Published(**row, value=-655451.0).number == "−655,451"
 
 
 def test_result_rows_keep_protocol_and_checkpoint_apart():
