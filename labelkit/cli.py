@@ -90,7 +90,7 @@ def run(
     json_file: Annotated[Path | None, typer.Option("--json", help="Of a dry run: file that takes its numbers.")] = None,
 ) -> None:
     """Run every cell of a run file that has no record yet. Stop it at will; the same command continues."""
-    from labelkit import runs
+    from labelkit import distributed, runs
 
     overrides = ({"results": results} if results else {}) | ({"jobs": jobs} if jobs else {})
     overrides |= {"seeds": seed} if seed else {}
@@ -103,6 +103,8 @@ def run(
         _dry_run(settings, tflops, json_file)
         return
     records = runs.execute(settings)
+    if distributed.announced()[0]:  # the first of several processes tells
+        return
     for record in records:
         for protocol, values in record["metrics"].items():
             numbers = ", ".join(f"{key} {value:.4f}" for key, value in values.items() if isinstance(value, float))

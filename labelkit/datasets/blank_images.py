@@ -144,8 +144,12 @@ def labelled_parts(
 
 
 def smaller(height: int, width: int) -> tuple[int, int]:
-    """The size of images that only test."""
-    return max(LEAST, height // SMALLER), max(LEAST, width // SMALLER)
+    """The size of images that only test; in whole 16s, as some networks ask for it."""
+
+    def side(length: int) -> int:
+        return min(length, max(LEAST, -(-length // SMALLER // 16) * 16))
+
+    return side(height), side(width)
 
 
 def noise(height: int, width: int) -> Tensor:
