@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labelkit.datasets.isaid import COLOURS, IDS, SceneFiles
 from labelkit.datasets.isaid_coco import to_coco
 from labelkit.datasets.isaid_colours import PALETTE
+from labelkit.datasets.isaid_files import COLOURS, IDS, SceneFiles
 from labelkit.datasets.isaid_tiling import tile_image
 from labelkit.publish.benchmarks import write
 from labelkit.publish.timing import seconds

@@ -23,7 +23,7 @@ SMOKE = sorted(RUNS.glob("*/smoke.yaml"))
 def test_the_first_arm_of_every_smoke_file_passes(path):
     settings = runs.load(path)
     settings = settings.model_copy(update={"arms": settings.arms[:1], "data": settings.data[:1]})
-    (arm,) = rehearse(settings, patience=3)
+    (arm,) = rehearse(settings, patience=0.5)
     assert not arm.problem, arm.trace
     first = arm.trainings[0]
     assert first.way == "computed" and first.cost.flops > 0 and first.cost.step_seconds > 0 and first.images > 0
@@ -31,7 +31,7 @@ def test_the_first_arm_of_every_smoke_file_passes(path):
 
 FULL = {
     "cps/voc_1_16_r50": ("supervised-1/16", "SelfPseudo", 39680, 8),
-    "s4l/ilsvrc_10_rotation": ("rotation-1/10", "S4LRotation", None, None),
+    "cyclegan/acdc_1_10": ("cyclegan-1/10", "CycleGAN", 116400, 10),
 }
 
 
@@ -45,7 +45,7 @@ def test_full_scale_steps_are_counted_without_data_and_without_a_gpu(name, monke
     assert not arm.problem, arm.trace
     (training,) = arm.trainings
     assert (training.method, training.way, training.cost.step_seconds) == (method, "counted", None)
-    assert training.steps == (steps or settings.steps) and training.images == (images or 2 * settings.batch_size)
+    assert (training.steps, training.images) == (steps, images)
     assert training.hours(200) == pytest.approx(training.hours(100) / 2)
 
 

@@ -15,9 +15,9 @@ COUNTS = {"train": 1411, "val": 458}  # images of the owner's parts
 
 def recognised(folder: Path) -> Callable[[Path], Report] | None:
     """`check_isaid` if the folder is iSAID, otherwise None."""
-    from labelkit.datasets import isaid
+    from labelkit.datasets import isaid_files
 
-    return check_isaid if isaid.layout_of(folder) else None
+    return check_isaid if isaid_files.layout_of(folder) else None
 
 
 def check_isaid(root: str | Path) -> Report:
@@ -33,12 +33,12 @@ def check_isaid(root: str | Path) -> Report:
     Raises:
         FileNotFoundError: no known layout is found.
     """
-    from labelkit.datasets import isaid
+    from labelkit.datasets import isaid, isaid_files
     from labelkit.datasets.aerial_tiles import SKIPPED, stays_whole, windows
     from labelkit.datasets.isaid_coco import read_coco
     from labelkit.datasets.isaid_colours import CLASSES
 
-    folder, layout = isaid.find(root)
+    folder, layout = isaid_files.find(root)
     report = Report("isaid", folder, layout)
     whole = opened(report, "files", isaid.ISAID, folder, "all", strict=True)
     if whole is None:
@@ -56,7 +56,7 @@ def check_isaid(root: str | Path) -> Report:
         small += stays_whole(height, width)
         counts += np.bincount(sample["labels"].numpy(), minlength=len(CLASSES))
     for part, expected in COUNTS.items() if layout == "owner" else ():
-        found = len(isaid.scene_files(folder, layout)[part])
+        found = len(isaid_files.scene_files(folder, layout)[part])
         report.add(part, *counted(found, range(expected - len(SKIPPED), expected + 1), "images"))
     report.add("images", f"{len(whole)} with labels, fingerprint {whole.fingerprint}")
     report.add_problems("images", problems)

@@ -13,34 +13,22 @@ P0004 for the test. The split "all" holds every labelled image.
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
-from labelkit.datasets.aerial_tiles import SKIPPED, boxes_of
+from labelkit.datasets.aerial_tiles import boxes_of
 from labelkit.datasets.images import read_image, read_label
 from labelkit.datasets.isaid_colours import CLASSES, PALETTE, class_map, classes_of, id_map
-from labelkit.datasets.listing import files_in, like
-from labelkit.datasets.locate import locate
+from labelkit.datasets.isaid_files import SceneFiles, find, natural, scene_files
+from labelkit.datasets.isaid_patches import tiling
 from labelkit.datasets.tagged import SPLITS, part_of
 
 LICENCE = "Academic use only (the terms of DOTA), and the terms of Google Earth for the images."
-SUBFOLDERS = ("isaid", "iSAID", "isaid_samples")
 COMPACT_PARTS = {"train": ("P0005",), "val": ("P0003",), "test": ("P0004",)}
-COLOURS, IDS = "_instance_color_RGB", "_instance_id_RGB"
-
-
-class SceneFiles(NamedTuple):
-    """The files of one image."""
-
-    name: str
-    image: Path
-    classes: Path
-    instances: Path
 
 
 class ISAID:
@@ -163,8 +151,6 @@ def conversions(root: str | Path) -> list[Any]:
     Raises:
         FileNotFoundError: no known layout is found, or a file is missing.
     """
-    from labelkit.datasets.isaid_patches import tiling
-
     folder, layout = find(root)
     there = scene_files(folder, layout) if layout == "owner" else {}
     return [tiling(folder, folder / "labelkit-patches", split) for split, scenes in there.items() if scenes]
@@ -183,65 +169,6 @@ def read_maps(files: SceneFiles, layout: str) -> tuple[np.ndarray, np.ndarray, n
     table = np.zeros(len(counts), np.int32)
     table[ids] = np.arange(1, len(ids) + 1, dtype=np.int32)
     return table[released], classes.astype(np.uint8), ids
-
-
-def layout_of(folder: Path) -> str | None:
-    """ "owner", "compact", or None if the folder is not iSAID."""
-    if all((folder / name).is_dir() for name in ("images", "labels", "instance_ids")):
-        return "compact"
-    if any(any((folder / part / "images").glob(f"*{IDS}.png")) for part in ("train", "val")):
-        return "owner"
-    return None
-
-
-def find(root: str | Path) -> tuple[Path, str]:
-    """Find iSAID in a folder.
-
-    Args:
-        root: the data set's folder or one that holds it.
-
-    Returns:
-        The data set's folder, and its layout: "owner" or "compact".
-
-    Raises:
-        FileNotFoundError: it is not there; the sentence says what was looked for.
-    """
-    expected = f"train/images/ or val/images/ with files *{IDS}.png, or images/, labels/ and instance_ids/"
-    return locate(root, SUBFOLDERS, layout_of, "iSAID", expected)
-
-
-def natural(name: str) -> list[int | str]:
-    """Sorting key in which P10 comes after P9, as in the devkit."""
-    return [int(piece) if piece.isdigit() else piece for piece in re.split(r"(\d+)", name)]
-
-
-def scene_files(folder: Path, layout: str) -> dict[str, list[SceneFiles]]:
-    """The labelled images of the owner's "train" and "val"; of the compact layout all, as "train".
-
-    Raises:
-        FileNotFoundError: an image or one of its maps is missing.
-    """
-    if layout == "compact":
-        pictures, classes, ids = (files_in(folder / name) for name in ("images", "labels", "instance_ids"))
-        for name in sorted({*pictures, *classes, *ids}):
-            for found, where in ((pictures, "images"), (classes, "labels"), (ids, "instance_ids")):
-                if name not in found:
-                    raise FileNotFoundError(f"{folder / where} has no file {name}: one for each image was expected")
-        return {"train": [SceneFiles(name, pictures[name], classes[name], ids[name]) for name in pictures], "val": []}
-    files: dict[str, list[SceneFiles]] = {}
-    for part in ("train", "val"):
-        inside = folder / part / "images"
-        names = {path.name.partition("_")[0].removesuffix(".png") for path in inside.glob("*.png")}
-        files[part] = []
-        for name in sorted(names - set(SKIPPED), key=natural):
-            each = SceneFiles(name, *(inside / f"{name}{kind}.png" for kind in ("", COLOURS, IDS)))
-            for path in each[1:]:
-                if not path.is_file():
-                    raise FileNotFoundError(
-                        f"{path} does not exist{like(path)}: an image and its two maps were expected"
-                    )
-            files[part].append(each)
-    return files
 
 
 def _parts(files: dict[str, list[SceneFiles]]) -> dict[str, list[str]]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from labelkit.datasets.aerial_tiles import OVERLAP, PATCH, WHOLE_UP_TO
-from labelkit.datasets.isaid import SceneFiles, find, natural, scene_files
 from labelkit.datasets.isaid_coco import CATEGORIES, to_coco
+from labelkit.datasets.isaid_files import SceneFiles, find, natural, scene_files
 from labelkit.datasets.isaid_tiling import tile_image
 from labelkit.files import write_plainly, write_whole
 from labelkit.progress import Progress

@@ -24,9 +24,9 @@ from labelkit.datasets.aerial_tiles import (
     windows,
 )
 from labelkit.datasets.images import read_image
-from labelkit.datasets.isaid import COLOURS, IDS, SceneFiles
 from labelkit.datasets.isaid_coco import LabelledPatch
 from labelkit.datasets.isaid_colours import class_map, classes_of, id_map
+from labelkit.datasets.isaid_files import COLOURS, IDS, SceneFiles
 from labelkit.files import write_plainly
 
 PNG_LEVEL = 1  # of zlib: larger files than the devkit's, the same pixels, a third of the time

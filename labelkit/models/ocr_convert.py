@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from labelkit.models.convert import DEEP_STEM, blueprint, resnet_depth, same_names, size_of, translated, unwrapped
 from labelkit.models.ocr import OCRBlock, OCRHead
+from labelkit.models.ocr_networks import HRNetOCR, ResNetOCR
 from labelkit.models.weights import read_state_dict
 
 WHOSE = "an OCR network of openseg or of the HRNet repository"
@@ -121,8 +122,6 @@ def network_for(state: Mapping[str, Any]) -> nn.Module:
     Raises:
         ValueError: the checkpoint is none of these networks.
     """
-    from labelkit.models.ocr_networks import HRNetOCR, ResNetOCR
-
     layout, activated, state = layout_of(state)
     if layout == "openseg ResNet":
         depth = resnet_depth(state, "backbone.layer3.", WHOSE)

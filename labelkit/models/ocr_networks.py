@@ -1,12 +1,8 @@
 """The paper-sized OCR networks: on a dilated ResNet-101 (output stride 8) and on HRNetV2-W48 (stride 4)."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
-from labelkit.models import ocr_convert
 from labelkit.models.layers import imagenet_normalise, upsample
 from labelkit.models.ocr import OCRHead
 from labelkit.models.resnet import BLOCKS, ResNet
@@ -43,18 +39,6 @@ class _OCRNetwork(nn.Module):
         """Images (B, 3, H, W) in 0..1 -> main logits (B, K, H, W); `mask` only for ideal regions."""
         logits, _ = self.head(*self.features(images), mask)
         return upsample(logits, images.shape[-2:])
-
-    def load_official(self, weights: str | Path | Mapping[str, Tensor]) -> None:
-        """Load a checkpoint of the authors' code, head and backbone, in place; see `labelkit.models.ocr_convert`.
-
-        Args:
-            weights: file (or tensors) under the names of openseg.pytorch or of the HRNet repository.
-
-        Raises:
-            ValueError: a name is unknown or missing, or a shape differs; nothing is loaded then.
-            FileNotFoundError: there is no such file.
-        """
-        ocr_convert.load(self, weights)
 
 
 class ResNetOCR(_OCRNetwork):

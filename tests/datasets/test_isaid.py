@@ -10,9 +10,10 @@ from trees import save, truncate
 
 from labelkit.datasets.aerial_patches import AerialPatches
 from labelkit.datasets.checking_isaid import check_isaid
-from labelkit.datasets.isaid import COLOURS, IDS, ISAID, parts
+from labelkit.datasets.isaid import ISAID, parts
 from labelkit.datasets.isaid_coco import LabelledPatch, read_coco, to_coco
 from labelkit.datasets.isaid_colours import CLASSES, CODES, PALETTE, class_map, classes_of, codes_of, id_map
+from labelkit.datasets.isaid_files import COLOURS, IDS
 from labelkit.datasets.isaid_patches import tile_split
 from labelkit.run_lengths import decode_masks
 

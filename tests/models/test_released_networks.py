@@ -86,7 +86,7 @@ def test_in_place_activated_weights_load_into_a_network_that_is_there():
     with blueprint():
         plain = ocr_convert.network_for(tables.values(tables.openseg_resnet(activated=False)))
     network = plain.to_empty(device="cpu").eval()
-    network.load_official(state)
+    ocr_convert.load(network, state)
     main, coarse = network.both_logits(images(64, 96))
     arrays = arrays_of("ocr", "networks")
     close(eighth(main), arrays["resnet_activated/main"], "main")
