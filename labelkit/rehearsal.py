@@ -38,7 +38,7 @@ NO_MATTER = {
     "jobs", "results", "workers", "evaluate_every", "checkpoint_every", "fraction", "ratio",
 }  # fmt: skip
 """Keys of run files and of arms that change no step."""
-PATIENCE = 60.0
+PATIENCE = 180.0
 """Seconds of this process for what happens between two trainings of an arm, and after the last."""
 INSTEAD = {"trunk_weights": "", "labelled_list": "", "labelled_per_class": 1, "flow": "auto", "checkpoint_every": 0}
 """Values of keys that would fetch or read something, or that ask for more data than blank ones have."""

@@ -69,9 +69,11 @@ def verdict(settings: RunSettings, arms: Sequence[Arm], tflops: float) -> str:
     known = all(each.cost.step_seconds is not None for each in trainings)
     rate = "measured step times" if known else f"{tflops:g} TFLOP/s"
     most = max((each.cost.peak_memory or each.cost.memory for each in trainings), default=0)
+    left = sum(bool(arm.note) for arm in arms)
+    early = f"; {left} of the arms left early, so this is the least" if left else ""
     return (
         f"passes: {len(arms)} arms x {seeds} seeds, {total / 1e15:.4g} PFLOP in all, {hours:.3g} hours at {rate}; "
-        f"memory up to {megabytes(most)} in one process"
+        f"memory up to {megabytes(most)} in one process{early}"
     )
 
 

@@ -72,6 +72,9 @@ def test_random_numbers_threads_and_folders_are_left_as_they_were(tmp_path):
     threads = torch.get_num_threads()
     (arm,) = rehearse(settings)
     assert not arm.problem and not arm.note
+    (hurried,) = rehearse(settings, patience=0)
+    assert "left 0 seconds after training 1" in hurried.note
+    assert verdict(settings, [hurried], 1.0).endswith("1 of the arms left early, so this is the least")
     assert (torch.rand(1), np.random.rand(), random.random()) == before
     assert torch.get_num_threads() == threads and torch.get_default_device() == torch.device("cpu")
     assert not (tmp_path / "records").exists()

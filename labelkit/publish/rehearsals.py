@@ -27,7 +27,7 @@ def main() -> None:
 def rehearse_all(
     files: Annotated[list[Path] | None, typer.Argument(help="Run files; all of the budget full if none.")] = None,
     tflops: Annotated[float, typer.Option(min=0.001, help="Rate for hours that are not measured.")] = 100.0,
-    patience: Annotated[float, typer.Option(help="Seconds for what happens between two trainings.")] = 60.0,
+    patience: Annotated[float, typer.Option(help="Seconds for what happens between two trainings.")] = 180.0,
     results: Annotated[Path, typer.Option(help="Folder that holds one folder a paper.")] = ROOT / "data" / "results",
     again: Annotated[bool, typer.Option(help="Also those that the files hold already.")] = False,
 ) -> None:
