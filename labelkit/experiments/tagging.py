@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from labelkit import distributed
 from labelkit.datasets.relabelled import Relabelled
+from labelkit.datasets.saliency_maps import SaliencyMaps, folder_of
 from labelkit.experiments import segmentation
 from labelkit.experiments.cells import Measured, train_cell
 from labelkit.experiments.data import find
@@ -97,23 +98,35 @@ def _with_saliency(
 ) -> TagData:
     if "tags" not in data.train[0]:
         raise ValueError(f"data {name!r} has no image tags; the image-tag papers need them")
+    if folder := folder_of(root, name):
+        return TagData(
+            SaliencyMaps(data.train, folder),
+            *(SaliencyMaps(part, folder, needed=False) for part in (data.val, data.test)),
+            data.rarest,
+        )
     network = saliency_network(shared, steps, height, width, root, device)
     return TagData(*(WithSaliency(part, network) for part in (data.train, data.val, data.test)), data.rarest)
 
 
 def prepare(settings: TagSettings, context: Context) -> None:
-    """Train the networks that all cells on real data read: of saliency, and those that they start from."""
-    if not all(find(name).drawn for name in settings.data):
+    """Train the networks that all cells on real data read: of saliency, if it is not there as files, and those that
+    they start from."""
+    real = [name for name in settings.data if not find(name).drawn]
+    if real:
         size = settings.height, settings.width
-        saliency_network(context.shared, settings.saliency_steps, *size, context.data_root, context.device)
+        if not all(folder_of(context.data_root, name) for name in real):
+            saliency_network(context.shared, settings.saliency_steps, *size, context.data_root, context.device)
         if settings.pretraining == "objects":
             where = context.shared, settings.pretrain_steps, *size, context.device
             trunk_weights(*where), backbone_weights(*where)
 
 
 def fingerprint(name: str, settings: TagSettings, context: Context) -> str:
-    """Of the three parts together, without saliency maps: these follow from the settings."""
-    return segmentation.fingerprint(name, settings, context)
+    """Of the three parts together, and of saliency maps from files; others follow from the settings."""
+    found = segmentation.fingerprint(name, settings, context)
+    if find(name).drawn or not (folder := folder_of(context.data_root, name)):
+        return found
+    return f"{found}-{SaliencyMaps(segmentation.load_data(name, settings, context).train, folder).maps_fingerprint}"
 
 
 def train_tagger(
